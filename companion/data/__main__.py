@@ -26,7 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command == "path":
         return _path(options.names[0])
     names = list(dict.fromkeys(options.names)) or list(carriers.CARRIERS)
-    return _install(names, force=options.force) if command == "install" else _verify(names)
+    if command == "verify":
+        return _verify(names)
+    if options.quiet and not options.force:
+        names = [name for name in names if not carriers.folder(carriers.get(name)).is_dir()]
+    return _install(names, force=options.force)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="show every set: content, sizes, licence (the default)")
     install = commands.add_parser("install", help="install the named sets, or all of them")
     install.add_argument("--force", action="store_true", help="install again what is there")
+    install.add_argument("--quiet", action="store_true", help="do not mention what is there already")
     install.add_argument("names", nargs="*", metavar="NAME")
     path = commands.add_parser("path", help="print the folder of an installed set")
     path.add_argument("names", nargs=1, metavar="NAME")

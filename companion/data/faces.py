@@ -53,8 +53,7 @@ def load_portraits() -> Portraits:
         (173, 30, (173, 2, 2))
     """
     folder = carriers.path("portraits") / "pyvision" / "data" / "csuScrapShots"
-    eyes = {name: _eyes(numbers) for name, numbers in _table(folder / "coords.txt", 5)}
-    genders = {Path(name).stem: value for name, (value,) in _table(folder / "gender.txt", 2)}
+    eyes, genders = _eyes(folder / "coords.txt"), _genders(folder / "gender.txt")
     stems = sorted(path.stem for path in folder.glob("*.pgm"))
     for table, what in ((eyes, "coords.txt"), (genders, "gender.txt")):
         if sorted(table) != stems:
@@ -71,16 +70,30 @@ def load_portraits() -> Portraits:
     )
 
 
-def _table(path: Path, columns: int) -> list[tuple[str, list[str]]]:
-    """Rows of a text table as (first word, other words)."""
+def _eyes(path: Path) -> dict[str, np.ndarray]:
+    """Both eyes of each portrait, (2, 2) x, y, the one with the smaller x first."""
+    eyes = {}
+    for name, *numbers in _rows(path, 5):
+        try:
+            points = np.array(numbers, dtype=float).reshape(2, 2)
+        except ValueError:
+            raise ValueError(f"{path}: {name} needs four numbers, got {numbers}") from None
+        eyes[name] = points[np.argsort(points[:, 0])]
+    return eyes
+
+
+def _genders(path: Path) -> dict[str, str]:
+    genders = {}
+    for file, gender in _rows(path, 2):
+        if gender not in ("F", "M"):
+            raise ValueError(f"{path}: {file} needs F or M, got {gender!r}")
+        genders[Path(file).stem] = gender
+    return genders
+
+
+def _rows(path: Path, words: int) -> list[list[str]]:
     rows = [line.split() for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
     for row in rows:
-        if len(row) != columns:
-            raise ValueError(f"{path}: needs {columns} words a line, got {' '.join(row)!r}")
-    return [(row[0], row[1:]) for row in rows]
-
-
-def _eyes(numbers: list[str]) -> np.ndarray:
-    """Both eyes, (2, 2) x, y, the one with the smaller x first."""
-    points = np.array(numbers, dtype=float).reshape(2, 2)
-    return points[np.argsort(points[:, 0])]
+        if len(row) != words:
+            raise ValueError(f"{path}: needs {words} words a line, got {' '.join(row)!r}")
+    return rows

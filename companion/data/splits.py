@@ -99,9 +99,7 @@ def grouped_split(labels: Labels, groups: Labels, *, held_out: float, seed: int)
     return Split(*(generator.permutation(part) for part in best))
 
 
-def grouped_folds(
-    labels: Labels, groups: Labels, *, folds: int = 5, seed: int
-) -> Iterator[Split]:
+def grouped_folds(labels: Labels, groups: Labels, *, folds: int = 5, seed: int) -> Iterator[Split]:
     """Cut into folds of whole groups with classes as even as possible; each is tested on once.
 
     Args:
