@@ -38,7 +38,8 @@ check: setup  ## the quick checks: lint, import contract, unit tests, doctests
 		--ignore tests/notebooks --ignore tests/book
 
 test: check  ## set up and pass every check: `make check`, every notebook, the rendered book
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile tests/notebooks
+	$(PY) -m pytest -n 2 --dist loadfile tests/notebooks
+	OMP_NUM_THREADS=1 $(PY) -m pytest --nbval book -n 2 --dist loadfile
 	@$(BUILD_BOOK) --fresh
 	COMPANION_BOOK_HTML=$(HTML) $(PY) -m pytest tests/book
 

@@ -153,15 +153,15 @@ class TensorBatches:
 
 def _lengths(value: Any) -> set[int]:
     """Lengths of all columns in a structure."""
-    if isinstance(value, torch.Tensor | list):
+    if isinstance(value, list) or (isinstance(value, torch.Tensor) and value.ndim):
         return {len(value)}
     if isinstance(value, tuple):
         return set().union(*map(_lengths, value))
     if isinstance(value, dict):
         return set().union(*map(_lengths, value.values()))
     raise ValueError(
-        "inputs and targets are tensors, lists with one entry per sample, or tuples and "
-        f"dictionaries of these, got {type(value).__name__}"
+        "inputs and targets are tensors with one row per sample, lists with one entry per sample, "
+        f"or tuples and dictionaries of these, got {type(value).__name__}: {value!r:.60}"
     )
 
 

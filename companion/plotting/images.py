@@ -148,6 +148,8 @@ def draw_landmarks(
         raise ValueError(f"points must be (K, 2) or (N, K, 2) x, y; got {np.shape(points)}")
     _points(objects.reshape(-1, 2), (2,), "points", "(K, 2)")
     lines = [list(line) for line in lines]
+    if ax.images:
+        ax.set_autoscale_on(False)  # a point beyond the image's edge must not shrink the image
     for one in objects:
         for line in lines:
             ax.plot(*one[line].T, color=color, linewidth=1, path_effects=_HALO, zorder=2)

@@ -114,6 +114,14 @@ def test_landmarks_lie_where_they_are_and_lines_join_them(ax):
         np.testing.assert_array_equal(ax.lines[number].get_xydata(), one[[0, 2]])
 
 
+def test_landmarks_beyond_the_image_keep_the_view(ax):
+    show_images([np.zeros((50, 80))], ax)
+    view = ax.viewLim.bounds
+    draw_landmarks([[-30.0, 10.0], [200.0, 90.0]], ax, lines=[(0, 1)])
+    ax.figure.canvas.draw()
+    assert ax.viewLim.bounds == view
+
+
 def test_landmarks_of_one_object_and_of_none(ax):
     draw_landmarks([[1.0, 2.0]], ax)
     draw_landmarks(np.empty((0, 5, 2)), ax)

@@ -1,0 +1,1 @@
+"""Applications, one a module: a few verbs on plain arrays, that compose."""
