@@ -1,0 +1,1 @@
+"""How the book's notebooks are found, executed, stored, compared and checked."""

@@ -1,0 +1,50 @@
+"""The kernel that runs the book: this interpreter, away from the reader's own settings."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+
+CELL_TIMEOUT = 300  # seconds
+
+
+class OwnKernelspec(KernelSpecManager):
+    """Finds only the kernel of the interpreter that asks, whatever else is registered."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """Return the specification of this interpreter's kernel."""
+        return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
+
+
+class OwnKernelManager(AsyncKernelManager):
+    """Starts this interpreter's kernel."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(kernel_spec_manager=OwnKernelspec(), **options)
+
+
+@contextmanager
+def clean_environment() -> Iterator[None]:
+    """Let a kernel that starts and ends inside see the same settings everywhere.
+
+    Sets and dictionaries of strings keep one order, and IPython's start-up files and matplotlib's
+    backend setting of the person who runs it are left out. The number of threads is not touched.
+    """
+    with tempfile.TemporaryDirectory(prefix="ipython-") as empty:
+        ours = {"PYTHONHASHSEED": "0", "IPYTHONDIR": empty, "COLUMNS": "100"}
+        before = {key: os.environ.get(key) for key in (*ours, "MPLBACKEND")}
+        os.environ.update(ours)
+        os.environ.pop("MPLBACKEND", None)
+        try:
+            yield
+        finally:
+            for key, value in before.items():
+                if value is None:
+                    os.environ.pop(key, None)
+                else:
+                    os.environ[key] = value
