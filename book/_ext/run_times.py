@@ -100,7 +100,7 @@ def table(head, rows):
         entries[1]["classes"] = ["text-right"]
         return nodes.row("", *entries)
 
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (50, 15, 35)), cols=3)
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (45, 12, 43)), cols=3)
     group += nodes.thead("", row(head))
     group += nodes.tbody("", *(row(cells) for cells in rows))
     return nodes.table("", group, classes=["run-times"])

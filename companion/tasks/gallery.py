@@ -33,6 +33,9 @@ on people like those you will meet, from the rate of false matches that you can 
 MAX_NAME = 200
 """Longest name, in characters."""
 
+MAX_NUMBER = 1e15
+"""Largest number in an embedding, so that squares and their sums stay within float32."""
+
 
 class Match(NamedTuple):
     """The person found, and the Euclidean distance to the nearest of that person's embeddings."""
@@ -245,11 +248,11 @@ class Gallery:
                 f"embeddings must be (n, {self.dimension}), got {embeddings.shape}; "
                 "one alone is codes[None]"
             )
-        with np.errstate(over="ignore"):  # becomes infinite, and is refused below
-            embeddings = np.ascontiguousarray(embeddings, np.float32)
-        if not np.isfinite(embeddings).all():
-            raise ValueError("embeddings must be finite in float32, got NaN or infinity")
-        return embeddings
+        if not (np.abs(embeddings) <= MAX_NUMBER).all():  # NaN is not, either
+            raise ValueError(
+                f"embeddings must be finite and at most {MAX_NUMBER:g}, got NaN, infinity or more"
+            )
+        return np.ascontiguousarray(embeddings, np.float32)
 
 
 def _checked_name(name: str) -> str:

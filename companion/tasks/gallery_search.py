@@ -52,11 +52,9 @@ class Index:
         for start in range(0, len(queries), step):
             part = queries[start : start + step]
             scores = self._scores(torch.from_numpy(part).to(self.rows.device))  # (m, N)
-            floors = scores.amax(1) - self._tolerances(part).to(scores.device)  # (m,)
-            query, row = (scores >= floors[:, None]).nonzero(as_tuple=True)  # both (candidates,)
-            found = self.rows[row].cpu().numpy().astype(np.float64)
-            query, row = query.cpu().numpy(), row.cpu().numpy()
-            exact = np.linalg.norm(found - part[query], axis=1)
+            query, row = _near_largest(scores, self._tolerances(part))  # both (candidates,)
+            found = self.rows[torch.from_numpy(row).to(self.rows.device)].cpu().numpy()
+            exact = np.linalg.norm(found.astype(np.float64) - part[query], axis=1)
             order = np.lexsort((row, exact, query))  # by query, then distance, then row
             first = order[np.unique(query[order], return_index=True)[1]]  # (m,)
             numbers[start : start + step] = row[first]
@@ -72,4 +70,15 @@ class Index:
         """How far two scores may differ, though their true order is the other one: (m,)."""
         rounding = (self.rows.shape[1] + 3) * _ROUNDING[torch.get_float32_matmul_precision()]
         lengths = torch.from_numpy(queries).norm(dim=1)
-        return 2 * rounding * self._longest * (lengths + self._longest)
+        underflow = self.rows.shape[1] * torch.finfo(torch.float32).tiny
+        return 2 * (rounding * self._longest * (lengths + self._longest) + underflow)
+
+
+def _near_largest(scores: torch.Tensor, tolerances: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Where scores (m, N) reach their row's maximum, but for its tolerance: two (candidates,)."""
+    if scores.device.type == "cpu":  # numpy: waking torch's threads takes longer than the work
+        table = scores.numpy()
+        return (table >= table.max(1, keepdims=True) - tolerances.numpy()[:, None]).nonzero()
+    floors = scores.amax(1, keepdim=True) - tolerances.to(scores.device)[:, None]
+    query, row = (scores >= floors).nonzero(as_tuple=True)
+    return query.cpu().numpy(), row.cpu().numpy()

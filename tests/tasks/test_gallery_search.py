@@ -22,7 +22,7 @@ def slow_nearest(rows, queries):
     st.integers(1, 9),
     st.integers(1, 20),
     st.integers(0, 2**32 - 1),
-    st.sampled_from([1e-3, 1.0, 1e4]),
+    st.sampled_from([1e-22, 1e-3, 1.0, 1e4, 1e14]),
     st.sampled_from([0.0, 1.0, 1e3]),
 )
 def test_agrees_with_a_slow_search(n, m, dimension, seed, spread, shift):

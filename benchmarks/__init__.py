@@ -1,0 +1,1 @@
+"""What the package does against named peers, side by side in one run: `python -m benchmarks`."""

@@ -1,0 +1,171 @@
+"""`companion.training.fit` against other loops: same network, data, batches and optimizer.
+
+CPU seconds of one thread for a whole training run, set-up included. The loops take turns, and the
+ratio is the median over the rounds, so that a busy machine disturbs both sides alike.
+
+    python benchmarks/training.py
+"""
+
+import importlib.util
+import os
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from companion.data.digits import load_digits
+from companion.data.tensors import TensorBatches
+from companion.models import lenet
+from companion.training import fit
+
+EPOCHS, BATCH, RATE, ROUNDS = 10, 64, 1e-3, 7
+digits = load_digits()
+IMAGES, LABELS = digits.train_images, digits.train_labels
+LOSS = nn.CrossEntropyLoss()
+
+
+def network() -> tuple[nn.Module, torch.optim.Optimizer]:
+    torch.manual_seed(0)
+    model = lenet()
+    return model, torch.optim.Adam(model.parameters(), lr=RATE)
+
+
+def loader() -> DataLoader:
+    return DataLoader(TensorDataset(IMAGES, LABELS), batch_size=BATCH, shuffle=True)
+
+
+def ours() -> None:
+    model, optimizer = network()
+    batches = TensorBatches(IMAGES, LABELS, batch_size=BATCH, shuffle=True)
+    fit(model, batches, loss=LOSS, optimizer=optimizer, epochs=EPOCHS, device="cpu")
+
+
+def bare_tensors() -> None:
+    model, optimizer = network()
+    for _ in range(EPOCHS):
+        for rows in torch.randperm(len(IMAGES)).split(BATCH):
+            loss = LOSS(model(IMAGES[rows]), LABELS[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def bare_loader() -> None:
+    model, optimizer = network()
+    batches = loader()
+    for _ in range(EPOCHS):
+        for images, labels in batches:
+            loss = LOSS(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def accelerate() -> None:
+    from accelerate import Accelerator
+
+    accelerator = Accelerator(cpu=True)
+    model, optimizer, batches = accelerator.prepare(*network(), loader())
+    for _ in range(EPOCHS):
+        for images, labels in batches:
+            loss = LOSS(model(images), labels)
+            optimizer.zero_grad()
+            accelerator.backward(loss)
+            optimizer.step()
+
+
+def skorch() -> None:
+    from skorch import NeuralNetClassifier
+
+    torch.manual_seed(0)
+    NeuralNetClassifier(
+        lenet, criterion=nn.CrossEntropyLoss, optimizer=torch.optim.Adam, lr=RATE,
+        max_epochs=EPOCHS, batch_size=BATCH, iterator_train__shuffle=True, train_split=None,
+        verbose=0,
+    ).fit(IMAGES, LABELS)  # fmt: skip
+
+
+def fastai() -> None:
+    from fastai.data.core import DataLoaders
+    from fastai.learner import Learner
+    from fastai.optimizer import Adam
+
+    model, _ = network()
+    dataset = TensorDataset(IMAGES, LABELS)
+    batches = DataLoaders.from_dsets(
+        dataset, TensorDataset(IMAGES[:1], LABELS[:1]), bs=BATCH, num_workers=0, device="cpu"
+    )
+    learner = Learner(batches, model, loss_func=LOSS, opt_func=Adam, lr=RATE)
+    with learner.no_bar(), learner.no_logging():
+        learner.fit(EPOCHS)
+
+
+def keras() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    convolution = {"padding": "same", "activation": "relu", "data_format": "channels_first"}
+    model = keras.Sequential([
+        keras.layers.Conv2D(16, 3, **convolution),
+        keras.layers.MaxPooling2D(data_format="channels_first"),
+        keras.layers.Conv2D(32, 3, **convolution),
+        keras.layers.MaxPooling2D(data_format="channels_first"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(64, activation="relu"),
+        keras.layers.Dense(10),
+    ])  # fmt: skip
+    model.compile(
+        keras.optimizers.Adam(RATE), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    model.fit(IMAGES.numpy(), LABELS.numpy(), batch_size=BATCH, epochs=EPOCHS, verbose=0)
+
+
+PEERS: dict[str, Callable[[], None]] = {
+    "bare loop over tensors": bare_tensors,
+    "bare loop over a DataLoader": bare_loader,
+    "accelerate": accelerate,
+    "skorch": skorch,
+    "fastai": fastai,
+    "keras": keras,
+}
+
+
+def seconds(train: Callable[[], None]) -> float:
+    start = time.process_time()
+    train()
+    return time.process_time() - start
+
+
+def rows() -> Iterator[tuple[str, float, float, float]]:
+    """Name, CPU seconds of ours and of the peer, and the median of ours / peer."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    # What other packages warn of is theirs to mend, and would only stand between the rows.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, peer in PEERS.items():
+            if peer.__name__ in ("accelerate", "skorch", "fastai", "keras") and (
+                importlib.util.find_spec(peer.__name__) is None
+            ):
+                print(f"{name}: not installed, left out (requirements/bench.in)")
+                continue
+            ours(), peer()  # warm up
+            rounds = [(seconds(ours), seconds(peer)) for _ in range(ROUNDS)]
+            yield (
+                f"train a small CNN, {EPOCHS} epochs, CPU s; peer: {name}",
+                statistics.median(mine for mine, _ in rounds),
+                statistics.median(other for _, other in rounds),
+                statistics.median(mine / other for mine, other in rounds),
+            )
+    torch.set_num_threads(threads)
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print("{:<75} {:8.3f} {:8.3f} {:6.2f}".format(*row))
