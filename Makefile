@@ -47,7 +47,9 @@ run: setup  ## execute notebooks in place: all, or NB="face-detection ..."
 	$(PY) book/_tools/run.py $(NB)
 
 bench: setup  ## measure speed side by side with the named peers; writes benchmarks/results.md
-	$(PY) -m benchmarks
+	@.venv/bin/uv pip install -q --python $(PY) --target _build/peers --no-deps --require-hashes \
+		--no-build-isolation -r requirements/bench.txt
+	PYTHONPATH=_build/peers $(PY) -m benchmarks
 
 serve: book  ## render the book and serve it on http://localhost:8000
 	@$(PY) -m http.server --bind 127.0.0.1 --directory $(HTML) 8000
@@ -59,6 +61,8 @@ lock: setup  ## resolve the versions anew into requirements/*.txt
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --extra book --extra test \
 		pyproject.toml -o requirements/lock.txt
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-deps requirements/bench.in -o requirements/bench.txt
 
 clean:  ## remove what was built: _build, caches (add ALL=1 to remove .venv as well)
 	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,19 +1,16 @@
 """The small residual network on an accelerator: bfloat16, channels-last and compiled, or plain.
 
-Images per second of training steps on images of 32 x 32 that are already there. Nothing is measured
-where there is no accelerator.
-
-    python benchmarks/accelerator.py
+Seconds of training steps on images of 32 x 32 that are already there. Without an accelerator there
+are no rows.
 """
 
-import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
+from benchmarks.measure import Row, turns
 from companion.device import (
-    Stopwatch,
     describe_device,
     memory_format,
     mixed_precision,
@@ -44,33 +41,20 @@ def stepper(device: torch.device, *, fast: bool, batch: int = BATCH) -> Callable
     return step
 
 
-def images_per_second(step: Callable[[], None], device: torch.device) -> float:
-    with Stopwatch(device) as watch:
-        for _ in range(STEPS):
-            step()
-    return STEPS * BATCH / watch.seconds
-
-
-def rows() -> Iterator[tuple[str, float, float, float]]:
-    """Name with the card's, images per second fast and plain, and the median of fast / plain."""
+def rows() -> list[Row]:
     device = pick_device("auto")
     if device.type == "cpu":
-        print("residual network on an accelerator: there is none here, left out")
-        return
+        return []
+
+    def steps(step: Callable[[], None]) -> None:
+        for _ in range(STEPS):
+            step()
+        torch.accelerator.synchronize(device)
+
     fast, plain = stepper(device, fast=True), stepper(device, fast=False)
-    for _ in range(5):  # compile and warm up
-        fast(), plain()
-    rounds = [
-        (images_per_second(fast, device), images_per_second(plain, device)) for _ in range(ROUNDS)
-    ]
-    yield (
-        f"ResNet-20, {describe_device(device)}, images/s; peer: plain float32",
-        statistics.median(mine for mine, _ in rounds),
-        statistics.median(other for _, other in rounds),
-        statistics.median(mine / other for mine, other in rounds),
+    ours, theirs = turns(lambda: steps(fast), lambda: steps(plain), times=ROUNDS)
+    images = STEPS * BATCH / ours
+    task = (
+        f"ResNet-20, {STEPS} steps of {BATCH} images on {describe_device(device)} ({images:.0f}/s)"
     )
-
-
-if __name__ == "__main__":
-    for row in rows():
-        print("{:<75} {:8.0f} {:8.0f} {:6.2f}".format(*row))
+    return [Row(task, ours, "plain float32", theirs, 1.0)]

@@ -37,18 +37,24 @@ class Row:
         return self.ratio <= self.at_most
 
 
-def turns(*sides: Callable[[], object], times: int, warm: bool = False) -> list[float]:
+def turns(
+    *sides: Callable[[], object],
+    times: int,
+    warm: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[float]:
     """Median seconds of each side, which run one after the other, `times` times.
 
     Every side runs once before, unmeasured, unless it is `warm`: models load and caches fill.
+    The clock may be `time.process_time`, for work of one thread on a machine that is not idle.
     """
     seconds: list[list[float]] = [[] for _ in sides]
     for turn in range(0 if warm else -1, times):
         for side, taken in zip(sides, seconds, strict=True):
-            start = time.perf_counter()
+            start = clock()
             side()
             if turn >= 0:
-                taken.append(time.perf_counter() - start)
+                taken.append(clock() - start)
     return [statistics.median(taken) for taken in seconds]
 
 

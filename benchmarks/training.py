@@ -1,17 +1,11 @@
 """`companion.training.fit` against other loops: same network, data, batches and optimizer.
 
-CPU seconds of one thread for a whole training run, set-up included. The loops take turns, and the
-ratio is the median over the rounds, so that a busy machine disturbs both sides alike.
-
-    python benchmarks/training.py
+CPU seconds of one thread for a whole training run, set-up included.
 """
 
-import importlib.util
 import os
-import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
@@ -19,6 +13,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.measure import Row, peer, turns
 from companion.data.digits import load_digits
 from companion.data.tensors import TensorBatches
 from companion.models import lenet
@@ -92,6 +87,7 @@ def skorch() -> None:
 
 
 def fastai() -> None:
+    import fastai.callback.progress  # noqa: F401 - gives learners `no_bar`
     from fastai.data.core import DataLoaders
     from fastai.learner import Learner
     from fastai.optimizer import Adam
@@ -126,46 +122,28 @@ def keras() -> None:
     model.fit(IMAGES.numpy(), LABELS.numpy(), batch_size=BATCH, epochs=EPOCHS, verbose=0)
 
 
-PEERS: dict[str, Callable[[], None]] = {
-    "bare loop over tensors": bare_tensors,
-    "bare loop over a DataLoader": bare_loader,
-    "accelerate": accelerate,
-    "skorch": skorch,
-    "fastai": fastai,
-    "keras": keras,
-}
-
-
-def seconds(train: Callable[[], None]) -> float:
-    start = time.process_time()
-    train()
-    return time.process_time() - start
-
-
-def rows() -> Iterator[tuple[str, float, float, float]]:
-    """Name, CPU seconds of ours and of the peer, and the median of ours / peer."""
+def rows() -> list[Row]:
+    for name in ("accelerate", "skorch", "fastai", "keras"):
+        peer(name)
+    goals = {
+        bare_tensors: ("bare loop over tensors", 1.05),
+        bare_loader: ("bare loop over a DataLoader", 1.0),
+        accelerate: ("accelerate", 1.0),
+        skorch: ("skorch", 1.0),
+        fastai: ("fastai", 1.0),
+        keras: ("Keras on torch", 1.0),
+    }
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    # What other packages warn of is theirs to mend, and would only stand between the rows.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name, peer in PEERS.items():
-            if peer.__name__ in ("accelerate", "skorch", "fastai", "keras") and (
-                importlib.util.find_spec(peer.__name__) is None
-            ):
-                print(f"{name}: not installed, left out (requirements/bench.in)")
-                continue
-            ours(), peer()  # warm up
-            rounds = [(seconds(ours), seconds(peer)) for _ in range(ROUNDS)]
-            yield (
-                f"train a small CNN, {EPOCHS} epochs, CPU s; peer: {name}",
-                statistics.median(mine for mine, _ in rounds),
-                statistics.median(other for _, other in rounds),
-                statistics.median(mine / other for mine, other in rounds),
-            )
-    torch.set_num_threads(threads)
-
-
-if __name__ == "__main__":
-    for row in rows():
-        print("{:<75} {:8.3f} {:8.3f} {:6.2f}".format(*row))
+    try:
+        # What other packages warn of is theirs to mend.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            mine, *others = turns(ours, *goals, times=ROUNDS, clock=time.process_time)
+    finally:
+        torch.set_num_threads(threads)
+    task = f"train a small CNN for {EPOCHS} epochs, CPU time"
+    return [
+        Row(task, mine, name, theirs, goal)
+        for (name, goal), theirs in zip(goals.values(), others, strict=True)
+    ]

@@ -15,7 +15,7 @@ import torch
 
 from companion.data import carriers
 from companion.device import pick_device
-from companion.tasks.face_embedding import FaceEmbedding, read_dlib
+from companion.models.face_embedding import FaceEmbedding, read_dlib
 
 FILES = {
     "cnn": "mmod_human_face_detector.dat",

@@ -116,7 +116,7 @@ def embed(
     """Describe each face of a photograph by 128 numbers; the same person's lie close together.
 
     Closeness is the Euclidean distance. The network is dlib's, with 29 convolutions, trained by its
-    author on about three million faces; `companion.tasks.face_embedding` computes it.
+    author on about three million faces; `companion.models.face_embedding` computes it.
 
     Args:
         image: (height, width, 3) uint8, RGB.
