@@ -12,11 +12,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import faces, gallery
+from benchmarks import accelerator, augmentation, faces, gallery, training
 from benchmarks.measure import Row
 
 RESULTS = Path(__file__).with_name("results.md")
-PACKAGES = ("torch", "dlib-bin", "numpy", "faiss-cpu", "face_recognition")
+PACKAGES = (
+    "torch", "torchvision", "dlib-bin", "numpy", "faiss-cpu", "face_recognition", "accelerate",
+    "skorch", "fastai", "keras",
+)  # fmt: skip
 
 
 def processor() -> str:
@@ -76,7 +79,8 @@ def seconds(value: float) -> str:
 
 
 def main() -> int:
-    rows = [*faces.rows(), *gallery.rows()]
+    parts = (faces, gallery, training, augmentation, accelerator)
+    rows = [row for part in parts for row in part.rows()]
     text = report(rows)
     unfinished = RESULTS.with_suffix(".unfinished")
     unfinished.write_text(text, encoding="utf-8")

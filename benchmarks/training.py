@@ -19,7 +19,7 @@ from companion.data.tensors import TensorBatches
 from companion.models import lenet
 from companion.training import fit
 
-EPOCHS, BATCH, RATE, ROUNDS = 10, 64, 1e-3, 7
+EPOCHS, BATCH, RATE, ROUNDS = 10, 64, 1e-3, 11
 digits = load_digits()
 IMAGES, LABELS = digits.train_images, digits.train_labels
 LOSS = nn.CrossEntropyLoss()

@@ -39,7 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="show every set: content, sizes, licence (the default)")
     install = commands.add_parser("install", help="install the named sets, or all of them")
     install.add_argument("--force", action="store_true", help="install again what is there")
-    install.add_argument("--quiet", action="store_true", help="do not mention what is there already")
+    install.add_argument(
+        "--quiet", action="store_true", help="do not mention what is there already"
+    )
     install.add_argument("names", nargs="*", metavar="NAME")
     path = commands.add_parser("path", help="print the folder of an installed set")
     path.add_argument("names", nargs=1, metavar="NAME")

@@ -97,12 +97,8 @@ class AffinePerImage(_PerImage):
         pixels = inpt.as_subclass(torch.Tensor)
         if pixels.ndim == 3:
             pixels = pixels.unsqueeze(1)
-        height, width = pixels.shape[-2:]
-        half = torch.tensor([width / 2, height / 2])
-        corners = torch.cat([half, torch.ones(1)])  # grid_sample's units are half the image
-        theta = (inverse * corners / half[:, None]).to(pixels.device)
         values = pixels.float() if mask else pixels
-        grid = functional.affine_grid(theta.to(values.dtype), values.shape, align_corners=False)
+        grid = _grid(inverse.to(pixels.device), *pixels.shape[-2:]).to(values.dtype)
         mode = "nearest" if mask else "bilinear"
         moved = functional.grid_sample(values, grid, mode=mode, align_corners=False)
         return tv_tensors.wrap(moved.to(inpt.dtype).reshape(inpt.shape), like=inpt)
@@ -125,6 +121,21 @@ def _inverse(
     linear = torch.stack([first, second], dim=1)  # (N, 2, 2)
     offset = -(linear @ torch.stack(shift, dim=1).unsqueeze(2))
     return torch.cat([linear, offset], dim=2)
+
+
+def _grid(inverse: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Where each output pixel is read, in the units of `grid_sample`: N x H x W x 2.
+
+    One matrix product for the whole batch; `affine_grid` takes several times as long.
+    """
+    on = {"device": inverse.device}
+    columns = torch.arange(width, **on) + 0.5 - width / 2
+    rows = torch.arange(height, **on) + 0.5 - height / 2
+    ones = torch.ones(height, width, **on)
+    places = torch.stack([columns * ones, rows[:, None] * ones, ones]).flatten(1)  # (3, H * W)
+    half = torch.tensor([width / 2, height / 2], **on)  # the units: half an image, from the centre
+    sources = (inverse / half[:, None]).reshape(-1, 3) @ places  # (2 N, H * W)
+    return sources.view(-1, 2, height, width).permute(0, 2, 3, 1)
 
 
 class FlipPerImage(_PerImage):

@@ -29,7 +29,11 @@ def rebuild(like: tuple | list, parts: Iterator[Any]) -> Any:
 
 def move(value: Any, device: torch.device) -> Any:
     """A structure with all its tensors on `device`; those that are there are not copied."""
-    return map_tensors(lambda tensor: tensor.to(device, non_blocking=True), value)
+
+    def place(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor if tensor.device == device else tensor.to(device, non_blocking=True)
+
+    return map_tensors(place, value)
 
 
 def count_samples(value: Any) -> int:

@@ -70,7 +70,7 @@ class LossSum:
         Raises:
             NonFiniteLossError: one of the losses read now is not finite.
         """
-        self._waiting.append((loss.detach().reshape(()), samples))
+        self._waiting.append((loss.detach(), samples))
         if len(self._waiting) == self.EVERY:
             self.read()
 
@@ -97,7 +97,8 @@ class LossSum:
             NonFiniteLossError: one of the losses is not finite.
         """
         if self._waiting:
-            losses = torch.stack([loss for loss, _ in self._waiting]).tolist()
+            losses = torch.stack([loss for loss, _ in self._waiting])
+            losses = losses.reshape(len(self._waiting)).tolist()  # one number each
             for loss, (_, samples) in zip(losses, self._waiting, strict=True):
                 self.steps += 1
                 if loss - loss != 0:  # true of infinities and NaN alone

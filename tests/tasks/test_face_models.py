@@ -11,8 +11,8 @@ import torch
 from skimage import data
 
 from companion.data import carriers
-from companion.tasks import face_models, faces
 from companion.models.face_embedding import read_dlib
+from companion.tasks import face_models, faces
 from companion.tasks.face_models import FaceModels
 
 FILE = face_models.FILES["embedding"]
