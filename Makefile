@@ -7,8 +7,11 @@ SHELL := /bin/sh
 
 # The first interpreter that the locked packages have wheels for; PYTHON=... names another.
 SUITS = -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p $(SUITS); then echo $$p; break; fi; done)
+SUITABLE := $(PYTHON)
+endif
 PY := .venv/bin/python
 HTML := _build/html
 BUILD_BOOK := $(PY) book/_tools/build.py
@@ -21,7 +24,7 @@ setup:  ## make .venv with the locked packages and fetch the data sets; an insta
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "setup: Python 3.11 to 3.13 is needed, found $$(python3 --version 2>&1 || true);" \
 			"install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; fi
-	@if ! $(PYTHON) $(SUITS); then \
+	@if [ -z "$(SUITABLE)" ] && ! $(PYTHON) $(SUITS); then \
 		echo "setup: Python 3.11 to 3.13 is needed, $(PYTHON) is" \
 			"$$($(PYTHON) --version 2>&1 | head -n 1);" \
 			"name another one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; fi
