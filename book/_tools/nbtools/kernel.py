@@ -1,9 +1,12 @@
 """The kernel that runs the book: this interpreter, away from the reader's own settings."""
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
@@ -32,11 +35,14 @@ class OwnKernelManager(AsyncKernelManager):
 def clean_environment() -> Iterator[None]:
     """Let a kernel that starts and ends inside see the same settings everywhere.
 
-    Sets and dictionaries of strings keep one order, and IPython's start-up files and matplotlib's
-    backend setting of the person who runs it are left out. The number of threads is not touched.
+    Sets and dictionaries of strings keep one order. IPython's start-up files and matplotlib's
+    settings and list of fonts are this environment's own, not those of the person who runs it. The
+    number of threads is not touched.
     """
+    fonts = _own_fonts()
     with tempfile.TemporaryDirectory(prefix="ipython-") as empty:
         ours = {"PYTHONHASHSEED": "0", "IPYTHONDIR": empty, "COLUMNS": "100"}
+        ours["MPLCONFIGDIR"] = str(fonts)
         before = {key: os.environ.get(key) for key in (*ours, "MPLBACKEND")}
         os.environ.update(ours)
         os.environ.pop("MPLBACKEND", None)
@@ -48,3 +54,17 @@ def clean_environment() -> Iterator[None]:
                     os.environ.pop(key, None)
                 else:
                     os.environ[key] = value
+
+
+def _own_fonts() -> Path:
+    """Folder with the list of fonts of this environment, made before a kernel needs it.
+
+    A kernel that had to make it could say so on stderr, and a list that another environment left
+    behind may name fonts that are gone.
+    """
+    folder = Path(sys.prefix) / "var" / "matplotlib"
+    if not any(folder.glob("fontlist-*.json")):
+        folder.mkdir(parents=True, exist_ok=True)
+        make = [sys.executable, "-c", "import matplotlib.font_manager"]
+        subprocess.run(make, env=os.environ | {"MPLCONFIGDIR": str(folder)}, check=True)
+    return folder
