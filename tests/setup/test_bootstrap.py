@@ -145,7 +145,7 @@ def test_the_python_range_is_the_same_everywhere(bootstrap):
 
 
 def test_the_lock_pins_hashes_and_names_no_address():
-    for name in ("lock.txt", "uv.txt"):
+    for name in ("lock.txt", "uv.txt", "bench.txt"):
         text = (ROOT / "requirements" / name).read_text()
         assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links", text)
         pins = re.findall(r"^\S+==\S+.*$", text, re.M)
