@@ -14,7 +14,7 @@ SUITABLE := $(PYTHON)
 endif
 PY := .venv/bin/python
 HTML := _build/html
-BUILD_BOOK := $(PY) book/_tools/build.py
+BUILD_BOOK := $(PY) book/_tools/build.py $(HTML)
 NB ?=
 
 help:  ## list the commands
@@ -43,7 +43,8 @@ check: setup  ## the quick checks: lint, import contract, unit tests, doctests
 test: check  ## set up and pass every check: `make check`, every notebook, the rendered book
 	$(PY) -m pytest -n 2 --dist loadfile tests/notebooks
 	OMP_NUM_THREADS=1 $(PY) -m pytest --nbval book -n 2 --dist loadfile
-	@$(BUILD_BOOK) --fresh
+	rm -rf $(HTML) _build/.complete
+	@$(BUILD_BOOK)
 	COMPANION_BOOK_HTML=$(HTML) $(PY) -m pytest tests/book
 
 run: setup  ## execute notebooks in place: all, or NB="face-detection ..."
