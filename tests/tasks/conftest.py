@@ -10,14 +10,6 @@ from companion.data.faces import Portraits, load_portraits
 from companion.tasks import faces
 
 
-def need(name):
-    """Skip where a set is not installed; `make` installs them all."""
-    try:
-        return carriers.path(name)
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
-
-
 @dataclass(frozen=True)
 class Found:
     """What detection and landmarks make of all portraits."""
@@ -29,12 +21,11 @@ class Found:
 
 @pytest.fixture(scope="session")
 def models_folder():
-    return need("dlib-models") / "face_recognition_models" / "models"
+    return carriers.path("dlib-models") / "face_recognition_models" / "models"
 
 
 @pytest.fixture(scope="session")
 def found(models_folder):
-    need("portraits")
     portraits = load_portraits()
     detections = [faces.detect(image) for image in portraits.images]
     points = [
