@@ -1,3 +1,19 @@
+// Each line of `claim` in an element of its own: on a phone it may wrap, a table of numbers may not.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const printed of document.querySelectorAll(".cell_output pre")) {
+    for (const text of [...printed.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE)) {
+      const parts = text.textContent.split(/^(claim: .*\n?)/m).map((part) => {
+        if (!part.startsWith("claim: ")) return part;
+        const line = document.createElement("span");
+        line.className = "claim";
+        line.textContent = part;
+        return line;
+      });
+      if (parts.length > 1) text.replaceWith(...parts);
+    }
+  }
+});
+
 if (location.protocol === "file:") {
   // Search results quote their page, which the search fetches; browsers forbid that from the disk.
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;

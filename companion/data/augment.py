@@ -160,9 +160,11 @@ class FlipPerImage(_PerImage):
 
     def transform(self, inpt: torch.Tensor, params: dict[str, Any]) -> torch.Tensor:
         """Flip images or masks."""
-        flip = params["flip"].to(inpt.device).view(-1, *[1] * (inpt.ndim - 1))
         pixels = inpt.as_subclass(torch.Tensor)
-        return tv_tensors.wrap(torch.where(flip, pixels.flip(-1), pixels), like=inpt)
+        columns = torch.arange(pixels.shape[-1], device=inpt.device)
+        sources = torch.where(params["flip"].to(inpt.device)[:, None], columns.flip(0), columns)
+        sources = sources.view(-1, *[1] * (pixels.ndim - 2), len(columns))  # N x 1 x 1 x W
+        return tv_tensors.wrap(pixels.gather(-1, sources.expand(pixels.shape)), like=inpt)
 
 
 class LightPerImage(_PerImage):

@@ -99,6 +99,30 @@ def grouped_split(labels: Labels, groups: Labels, *, held_out: float, seed: int)
     return Split(*(generator.permutation(part) for part in best))
 
 
+def shared_groups(split: Split, groups: Labels) -> np.ndarray:
+    """The groups that stand in both parts of a split: none, if it may be trusted.
+
+    Args:
+        split: which samples are in which part.
+        groups: group of each sample, N.
+
+    Returns:
+        Their names, sorted.
+
+    Raises:
+        ValueError: `groups` is not one row of integers or strings, or too short for the split.
+
+    Example:
+        >>> shared_groups(Split(np.array([0, 1]), np.array([2])), ["ann", "ben", "ann"])
+        array(['ann'], dtype='<U3')
+    """
+    groups = _column(groups, "groups")
+    last = max((int(part.max()) for part in split if len(part)), default=-1)
+    if last >= len(groups):
+        raise ValueError(f"the split names sample {last}, but there are {len(groups)} groups")
+    return np.intersect1d(groups[split.train], groups[split.test])
+
+
 def grouped_folds(labels: Labels, groups: Labels, *, folds: int = 5, seed: int) -> Iterator[Split]:
     """Cut into folds of whole groups with classes as even as possible; each is tested on once.
 

@@ -12,7 +12,7 @@ import torch
 from torchvision import tv_tensors
 
 from companion.data.nested import map_tensors, rebuild
-from companion.data.randomness import isolated_randomness, reseed
+from companion.randomness import isolated_randomness, reseed
 
 
 class TensorBatches:
@@ -24,6 +24,10 @@ class TensorBatches:
 
     The order is drawn on the CPU and so is the same on every device. What is drawn comes from
     `generator`; without one it comes from torch's global generator, which `fit` seeds.
+
+    A last batch that is short is one step of training like any other, at the full learning rate:
+    its few samples weigh more than the rest. Choose a batch size that divides the number of
+    samples, or leave the short batch out with `drop_last=True`.
 
     Args:
         inputs: N samples.

@@ -45,7 +45,7 @@ def count_operations(model: nn.Module, inputs: torch.Tensor) -> int:
     model.eval()
     try:
         with _plain_kernels(), FlopCounterMode(display=False) as counter, torch.no_grad():
-            model(inputs)
+            model(inputs.detach())  # the counter fails on views of inputs that require a gradient
     finally:
         for module, mode in modes:
             module.training = mode

@@ -67,7 +67,9 @@ def detect(
     fast, frontal faces only. `"cnn"` is a small convolutional network trained with the max-margin
     loss (King, 2015, arXiv:1502.00046): on a CPU some twenty times slower, but it finds turned and
     dark faces too.
-    `"cascade"` asks HOG first, and the CNN only where HOG finds nothing.
+    `"cascade"` asks HOG first, and the CNN only where HOG finds nothing. One face found by HOG
+    is enough to end the search: a second, turned face in the same picture may be missed. Where
+    every face counts, ask `"cnn"`.
 
     Args:
         image: (height, width, 3) uint8, RGB.

@@ -48,10 +48,11 @@ class Index:
             raise ValueError("the index is empty")
         numbers = np.empty(len(queries), np.int64)
         distances = np.empty(len(queries), np.float64)
-        step = max(1, _SCORES_AT_ONCE // len(self))
+        step = max(1, min(len(queries), _SCORES_AT_ONCE // len(self)))
+        memory = self.rows.new_empty(step, len(self))  # used again and again: new pages cost time
         for start in range(0, len(queries), step):
             part = queries[start : start + step]
-            scores = self._scores(torch.from_numpy(part).to(self.rows.device))  # (m, N)
+            scores = self._scores(torch.from_numpy(part).to(self.rows.device), memory)  # (m, N)
             query, row = _near_largest(scores, self._tolerances(part))  # both (candidates,)
             found = self.rows[torch.from_numpy(row).to(self.rows.device)].cpu().numpy()
             exact = np.linalg.norm(found.astype(np.float64) - part[query], axis=1)
@@ -61,10 +62,14 @@ class Index:
             distances[start : start + step] = exact[first]
         return numbers, distances
 
-    def _scores(self, queries: torch.Tensor) -> torch.Tensor:
+    def _scores(self, queries: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
+        """Scores of m queries, (m, N), in the first m rows of `memory`."""
+        scores = memory[: len(queries)]
         if len(queries) == 1:  # a matrix times a vector: no need to walk the table as a transpose
-            return torch.addmv(self._half_squares, self.rows, queries[0], beta=-1)[None]
-        return torch.addmm(self._half_squares, queries, self.rows.T, beta=-1)
+            torch.addmv(self._half_squares, self.rows, queries[0], beta=-1, out=scores[0])
+        else:
+            torch.addmm(self._half_squares, queries, self.rows.T, beta=-1, out=scores)
+        return scores
 
     def _tolerances(self, queries: np.ndarray) -> torch.Tensor:
         """How far two scores may differ, though their true order is the other one: (m,)."""
@@ -78,7 +83,8 @@ def _near_largest(scores: torch.Tensor, tolerances: torch.Tensor) -> tuple[np.nd
     """Where scores (m, N) reach their row's maximum, but for its tolerance: two (candidates,)."""
     if scores.device.type == "cpu":  # numpy: waking torch's threads takes longer than the work
         table = scores.numpy()
-        return (table >= table.max(1, keepdims=True) - tolerances.numpy()[:, None]).nonzero()
+        near = table >= table.max(1, keepdims=True) - tolerances.numpy()[:, None]
+        return np.divmod(np.flatnonzero(near), table.shape[1])  # faster than nonzero of a table
     floors = scores.amax(1, keepdim=True) - tolerances.to(scores.device)[:, None]
     query, row = (scores >= floors).nonzero(as_tuple=True)
     return query.cpu().numpy(), row.cpu().numpy()

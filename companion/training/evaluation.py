@@ -13,6 +13,7 @@ from torchmetrics import Metric
 from companion.data.nested import count_samples, map_tensors, move, rebuild
 from companion.device import mixed_precision
 from companion.training import distributed
+from companion.training.progress import count_batches, progress_bar
 from companion.training.step import Step, supervised
 
 Loss = Callable[[Any, Any], torch.Tensor]
@@ -88,6 +89,7 @@ def predict(
     *,
     batch_size: int = 256,
     device: torch.device | None = None,
+    progress: bool = False,
 ) -> Any:
     """The model's outputs for all inputs, in their order.
 
@@ -97,6 +99,7 @@ def predict(
             the targets are not used.
         batch_size: samples at a time, if `inputs` is a tensor.
         device: where to compute; the model's own by default.
+        progress: show a bar on a terminal and in a notebook that is being used.
 
     Returns:
         Outputs on the CPU, of all batches together: tensors joined along the first dimension, lists
@@ -112,17 +115,22 @@ def predict(
     """
     if getattr(inputs, "shuffle", False):
         raise ValueError("outputs would come in a random order; pass batches with shuffle=False")
+    parts: Iterable
     if isinstance(inputs, torch.Tensor):
-        parts: Iterable = inputs.split(batch_size)
+        parts = inputs.split(batch_size)
+        steps = len(parts)
     else:
         parts = (batch[0] for batch in inputs)
+        steps = count_batches(inputs)
     device = device or device_of(model)
     outputs = []
-    with evaluation_mode(model), torch.no_grad():
+    bar = progress_bar(steps, visible=progress)
+    with bar, evaluation_mode(model), torch.no_grad():
         for part in parts:
             with mixed_precision(device):
                 given = model(move(part, device))
             outputs.append(map_tensors(_to_cpu, given))
+            bar.update()
     if not outputs:
         raise ValueError("there are no inputs to predict from")
     return _join(outputs)

@@ -11,8 +11,8 @@ from torch import nn
 from torchmetrics import Metric
 
 from companion.data.nested import count_samples, move
-from companion.data.randomness import isolated_randomness, reseed
 from companion.device import memory_format, mixed_precision, pick_device
+from companion.randomness import isolated_randomness, reseed
 from companion.training import distributed
 from companion.training.evaluation import Loss, evaluate, training_mode
 from companion.training.history import History

@@ -1,6 +1,7 @@
 """A progress bar where somebody is watching: on a terminal and in a notebook that is being used."""
 
 import sys
+from collections.abc import Iterable
 
 from tqdm import tqdm
 
@@ -20,6 +21,14 @@ def progress_bar(total: int | None, *, done: int = 0, visible: bool = True) -> t
     return tqdm(
         total=total, initial=done, unit=" steps", leave=False, dynamic_ncols=True, disable=disable
     )
+
+
+def count_batches(batches: Iterable) -> int | None:
+    """How many there are; None where that cannot be told, as with a stream."""
+    try:
+        return len(batches)
+    except TypeError:  # no length; a DataLoader over a stream has the method, and raises this
+        return None
 
 
 def _live_notebook() -> bool:

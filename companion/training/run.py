@@ -19,6 +19,7 @@ from companion.training.checkpoint import (
     write_checkpoint,
 )
 from companion.training.history import History
+from companion.training.progress import count_batches
 from companion.training.stopping import BestWeights, EarlyStopping
 
 _OURS = ("train_loss", "valid_loss", "learning_rate")
@@ -127,7 +128,7 @@ class Run:
         self.plan, self.model = plan, bare(model)
         plan.check(self.model, valid is not None)
         self.folder = None if folder is None else Path(folder)
-        self.batches = len(train) if hasattr(train, "__len__") else None
+        self.batches = count_batches(train)
         self.summary = plan.summary() | {"batches in an epoch": str(self.batches)}
         self.sources = [s for s in (train, valid) if getattr(s, "generator", None) is not None]
         device = "cpu" if generator is None else generator.device

@@ -16,6 +16,7 @@ pytestmark = [
 ]
 
 PHONE, SCREEN = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+SMALL_SCREEN = {"width": 1200, "height": 900}
 
 # Resolves when the scripts of a page have drawn what they draw.
 DRAWN = """async () => {
@@ -158,6 +159,44 @@ def test_a_planted_wide_page_is_seen(visit, tmp_path):
     seen = visit(tmp_path, viewport=PHONE)
     seen.open("page.html")
     assert seen.too_wide() > 0
+
+
+def cut(page, selector):
+    """Printed texts of which some lies beyond their right edge."""
+    return page.evaluate(
+        """(selector) => [...document.querySelectorAll(selector)]
+          .filter((element) => {
+            const range = document.createRange();
+            range.selectNodeContents(element);
+            const edge = element.closest("pre").getBoundingClientRect().right;
+            return range.getBoundingClientRect().right > edge;
+          })
+          .map((element) => element.textContent)""",
+        selector,
+    )
+
+
+@pytest.mark.parametrize(
+    ("viewport", "selector"),
+    [(SMALL_SCREEN, ".cell_output pre"), (PHONE, ".cell_output .claim")],
+    ids=["screen", "phone"],
+)
+def test_printed_lines_are_not_cut_off(visit, html, root, viewport, selector):
+    seen = visit(html, viewport=viewport)
+    claims = 0
+    for path in sorted((root / "book").glob("*/*.ipynb")):
+        page = seen.open(path.relative_to(root).with_suffix(".html").as_posix())
+        assert cut(page, selector) == [], path.name
+        claims += page.locator(".cell_output .claim").count()
+    assert claims > 50
+    assert seen.problems == []
+
+
+def test_a_planted_line_that_is_cut_off_is_seen(visit, html):
+    for viewport in (SMALL_SCREEN, PHONE):
+        page = visit(html, viewport=viewport).open("book/theory/convolution.html")
+        page.evaluate("document.querySelector('.cell_output pre').append('planted '.repeat(20))")
+        assert any("planted" in text for text in cut(page, ".cell_output pre"))
 
 
 def test_formulas_and_diagrams_are_drawn(visit, sample):

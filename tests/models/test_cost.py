@@ -36,3 +36,12 @@ def test_leaves_model_and_libraries_as_they_were():
     assert model.training
     assert not model.pool.training
     assert (torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled) == before
+
+
+@pytest.mark.parametrize("view", [nn.Flatten(), nn.Unflatten(1, (1, 1)), nn.Identity()])
+def test_inputs_that_require_a_gradient_count_alike_whatever_comes_first(view):
+    model = nn.Sequential(view, nn.Flatten(), nn.Linear(64, 10))
+    images = torch.zeros(1, 1, 8, 8, requires_grad=True)
+    assert count_operations(model, images) == count_operations(model, images.detach()) == 2 * 640
+    assert count_operations(view, images) == 0
+    assert images.requires_grad

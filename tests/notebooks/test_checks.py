@@ -5,21 +5,12 @@ import copy
 import pytest
 from nbformat.v4 import new_code_cell
 from nbtools import checks, files, output_checks
+from planted import Faults
 
 IMPORTS, PARAMETERS, PROSE, TABLE, CURVE, NOISE = 1, 2, 3, 4, 6, 8
 FORM = [check for check in checks.CHECKS if check not in output_checks.CHECKS]
 
-FAULTS = {}
-
-
-def fault(message):
-    """Register a function that spoils a notebook; the checks must answer with `message`."""
-
-    def register(spoil):
-        FAULTS[spoil.__name__] = (spoil, message)
-        return spoil
-
-    return register
+fault = Faults()
 
 
 @fault("bytes, at most 500,000")
@@ -186,21 +177,13 @@ def test_a_sound_notebook_passes(sound, store):
     assert checks.problems(store(sound)) == []
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", list(fault))
 def test_a_planted_fault_is_caught(name, problems_of):
-    spoil, message = FAULTS[name]
-    found = problems_of(spoil)
-    assert any(message in problem for problem in found), found
+    fault.caught(name, problems_of)
 
 
 def test_every_check_catches_a_planted_fault_on_its_own(problems_of, monkeypatch):
-    for check in FORM:
-        monkeypatch.setattr(checks, "CHECKS", [check])
-        assert any(
-            message in problem
-            for spoil, message in FAULTS.values()
-            for problem in problems_of(spoil)
-        ), check.__name__
+    fault.each_catches_one(FORM, checks, problems_of, monkeypatch)
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", '{"cells": []}'])

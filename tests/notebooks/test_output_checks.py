@@ -9,20 +9,11 @@ from nbformat import from_dict
 from nbformat.v4 import new_markdown_cell, new_output
 from nbtools import checks, output_checks
 from PIL import Image
+from planted import Faults
 
 PROSE, TABLE, CURVE = 3, 4, 6
 
-FAULTS = {}
-
-
-def fault(message):
-    """Register a function that spoils a notebook; the checks must answer with `message`."""
-
-    def register(spoil):
-        FAULTS[spoil.__name__] = (spoil, message)
-        return spoil
-
-    return register
+fault = Faults()
 
 
 def printed(nb, text, name="stdout"):
@@ -152,21 +143,13 @@ def a_measured_number_in_a_caption(nb):
     nb.cells[CURVE].metadata.mystnb.figure.caption = "Loss after 12.34 seconds."
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", list(fault))
 def test_a_planted_fault_is_caught(name, problems_of):
-    spoil, message = FAULTS[name]
-    found = problems_of(spoil)
-    assert any(message in problem for problem in found), found
+    fault.caught(name, problems_of)
 
 
 def test_every_check_catches_a_planted_fault_on_its_own(problems_of, monkeypatch):
-    for check in output_checks.CHECKS:
-        monkeypatch.setattr(checks, "CHECKS", [check])
-        assert any(
-            message in problem
-            for spoil, message in FAULTS.values()
-            for problem in problems_of(spoil)
-        ), check.__name__
+    fault.each_catches_one(output_checks.CHECKS, checks, problems_of, monkeypatch)
 
 
 def test_what_is_allowed_is_not_called_a_fault(sound, store):

@@ -1,16 +1,10 @@
 """Two processes under torchrun do what one does with the doubled batch."""
 
-import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 import torch.distributed as dist
 
-SCRIPT = Path(__file__).with_name("together.py")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 pytestmark = pytest.mark.skipif(
     not (dist.is_available() and dist.is_gloo_available()), reason="torch was built without Gloo"
@@ -18,23 +12,15 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def together():
-    spec = importlib.util.spec_from_file_location("together", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def together(script):
+    return script("together")
 
 
 @pytest.fixture(scope="module")
-def ranks(tmp_path_factory):
+def ranks(tmp_path_factory, run_script):
     """What each of two processes saw, and the folder of their run."""
     folder = tmp_path_factory.mktemp("together")
-    launched = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         SCRIPT, folder],
-        capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert launched.returncode == 0, launched.stderr
+    run_script("together", folder, launcher=TORCHRUN)
     return [torch.load(folder / f"rank-{rank}.pt") for rank in range(2)], folder
 
 

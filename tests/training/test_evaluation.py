@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -102,3 +104,22 @@ def test_refuses_what_it_cannot_measure(model, call, message):
 
 def test_float_arrays_can_be_made_of_the_result(digits, model):
     assert np.asarray(predict(model, digits.test_images)).dtype == np.float32
+
+
+class Stream(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        yield from zip(torch.arange(10.0), torch.arange(10), strict=True)
+
+
+def test_predicts_from_a_stream_whose_length_nobody_knows():
+    batches = torch.utils.data.DataLoader(Stream(), batch_size=4)
+    torch.testing.assert_close(predict(nn.Identity(), batches), torch.arange(10.0))
+
+
+def test_shows_a_bar_only_when_asked(monkeypatch):
+    for wish in (True, False):
+        terminal = io.StringIO()
+        terminal.isatty = lambda: True
+        monkeypatch.setattr("sys.stderr", terminal)
+        predict(nn.Identity(), torch.zeros(6, 1), batch_size=2, progress=wish)
+        assert ("0/3" in terminal.getvalue()) == wish

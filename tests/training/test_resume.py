@@ -1,23 +1,14 @@
 """A run that is killed -9 ends, when started again, as the one that was left alone: bit by bit."""
 
-import importlib.util
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-SCRIPT = Path(__file__).with_name("killable.py")
-
 
 @pytest.fixture(scope="module")
-def killable():
-    spec = importlib.util.spec_from_file_location("killable", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def killable(script):
+    return script("killable")
 
 
 @pytest.fixture
@@ -51,14 +42,10 @@ def assert_identical(ours, theirs, path="state"):
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory):
+def killed(tmp_path_factory, run_script):
     """A folder with what runs left behind that were killed in each place."""
     folder = tmp_path_factory.mktemp("killed")
-    ended = subprocess.run(
-        [sys.executable, SCRIPT, folder], capture_output=True, text=True, check=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert ended.stdout.split() == ["training", "9", "writing", "9"]
+    assert run_script("killable", folder).split() == ["training", "9", "writing", "9"]
     return folder
 
 

@@ -1,6 +1,6 @@
 import torch
 
-from companion.data.randomness import isolated_randomness, reseed
+from companion.randomness import isolated_randomness, reseed
 
 CPU = torch.device("cpu")
 
