@@ -195,7 +195,7 @@ def test_printed_lines_are_not_cut_off(visit, html, root, viewport, selector):
 def test_a_planted_line_that_is_cut_off_is_seen(visit, html):
     for viewport in (SMALL_SCREEN, PHONE):
         page = visit(html, viewport=viewport).open("book/theory/convolution.html")
-        page.evaluate("document.querySelector('.cell_output pre').append('planted '.repeat(20))")
+        page.evaluate("document.querySelector('.cell_output pre').append('planted_'.repeat(20))")
         assert any("planted" in text for text in cut(page, ".cell_output pre"))
 
 
