@@ -65,11 +65,13 @@ def paint_things(image: np.ndarray, world: World, camera: Camera, ground: np.nda
                 owners.append(row)
                 painted.append(number)
         whole[row] = np.count_nonzero(faces[top:bottom, left:right] >= face)
-    owner = np.array(owners, np.int32)[faces]
+    owners = np.array(owners, np.int32)
+    owner = owners[faces]
     depth = np.repeat(ground, faces.shape[1], axis=1)
     if painted:
         _set_depth(depth, faces, placed.corners[painted])
-    seen = np.bincount(owner.ravel() + 1, minlength=len(things) + 1)[1:]
+    pixels = np.bincount(faces.ravel(), minlength=len(owners))
+    seen = np.bincount(owners[1:], pixels[1:], minlength=len(things)).astype(np.int64)
     return Painting(owner, depth, whole, seen)
 
 
@@ -166,12 +168,8 @@ def _place(world: World, camera: Camera) -> _Placed:
         nothing = np.zeros((0, 4, 3))
         return _Placed([], nothing, [], [], [], [], nothing)
 
-    vertices, starts, ends, material, facing, solid, fine, corners = (
-        np.concatenate([getattr(form, name) for form in forms])
-        for name in (
-            "vertices", "starts", "ends", "material", "facing", "solid", "fineness", "corners",
-        )
-    )  # fmt: skip
+    joined = (np.concatenate(parts) for parts in zip(*forms, strict=True))
+    vertices, starts, ends, material, facing, solid, fine, corners = joined
     numbers = np.arange(len(forms))
     counts = np.array([len(form.vertices) for form in forms])
     begins = np.cumsum(counts) - counts  # first vertex of each thing
@@ -237,11 +235,9 @@ def _order(
     low, high = u[rows].min(axis=1), u[rows].max(axis=1)
     meet = (low[:, None] < high) & (high[:, None] > low)
     beyond = near[:, None] >= far
-    beside = ~beyond & ~beyond.T & (side[:, None] > side)
-    behind = meet & (beyond | beside)  # [a, b]: a must be painted before b
+    behind = meet & (beyond | (~beyond.T & (side[:, None] > side)))  # [a, b]: a before b
     if not np.tril(behind, -1).any():
         return rows.tolist()
-    np.fill_diagonal(behind, False)
     held, order = behind.sum(axis=0), []  # how many must still be painted before each
     for _ in rows:
         one = int(held.argmin())
@@ -273,7 +269,7 @@ def _set_depth(depth: np.ndarray, faces: np.ndarray, corners: np.ndarray) -> Non
     low, high = corners[:, :, 2].min(axis=1), corners[:, :, 2].max(axis=1)
     table = np.stack([slope_u, slope_v, base, low, high]).astype(np.float32)
     places = np.flatnonzero(faces)
-    slope_u, slope_v, base, low, high = table[:, faces.ravel()[places] - 1]
+    slope_u, slope_v, base, low, high = np.take(table, faces.ravel()[places] - 1, axis=1)
     row, column = np.divmod(places.astype(np.int32), np.int32(faces.shape[1]))
     inverse = slope_u * column.astype(np.float32) + slope_v * row.astype(np.float32) + base
     inverse = np.minimum(np.maximum(inverse, low), high)

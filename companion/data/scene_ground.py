@@ -13,6 +13,9 @@ PAINT = np.array((226, 226, 220), np.float32)
 GRASS = np.array((98, 122, 66), np.float32)
 PAVEMENT = np.array((158, 152, 144), np.float32)
 KERB = np.array((186, 186, 186), np.float32)
+LINE = 0.14
+"""Width of a painted line, metres."""
+
 DASH, PERIOD = 4.0, 10.0
 """Length of a dash between lanes and distance between two, metres."""
 
@@ -66,29 +69,20 @@ def _ground(road: Road, camera: Camera, depth: np.ndarray) -> np.ndarray:
     def strip(first: float, last: float) -> np.ndarray:
         """Shares of the pixels that lie between two lines along the road, 0 to 1."""
         middle, half = np.float32((first + last) / 2), np.float32((last - first) / 2)
-        inside = np.abs(lateral - middle)
-        np.subtract(half, inside, out=inside)
-        inside /= pixel
-        inside += np.float32(0.5)
-        return np.clip(inside, 0, np.minimum(1, 2 * half / pixel), out=inside)
+        return _covered(lateral - middle, half, pixel)
 
-    cells = np.floor(lateral * np.float32(8)).astype(np.int32)
-    texture = _grain()[np.floor(along * 6).astype(np.int32) & 255, cells & 255]
+    cells = (lateral * np.float32(8) + np.float32(2**16)).astype(np.int32)
+    texture = _tiled(_grain(), (along * 6).astype(np.int32), cells)
     texture *= np.clip(14 / depth, 0, 1)
-    coarse = _patches()[np.floor(along * 2).astype(np.int32) & 255, (cells >> 1) & 255]
+    coarse = _tiled(_patches(), (along * 2).astype(np.int32), cells >> 1)
     texture += coarse * np.clip(60 / depth, 0, 1)  # (rows, width), about -1 to 1
 
-    wide = 0.07  # half of a line's width, metres
-    edges = {0, road.lanes, -road.oncoming}
-    paint = sum(strip(e * road.lane_width - wide, e * road.lane_width + wide) for e in edges)
-    between = [lane for lane in range(1 - road.oncoming, road.lanes) if lane not in edges]
-    if between:
-        dashes = _dashes(along, depth * pixel / np.float32(camera.eye))  # (rows, 1)
-        for lane in between:
-            line = lane * road.lane_width
-            paint += dashes * strip(line - wide, line + wide)
-    paint = np.minimum(paint, 1, out=paint)
-    paint *= np.float32(0.9)
+    line = np.rint(lateral / np.float32(road.lane_width))  # number of the nearest line
+    paint = _covered(lateral - line * np.float32(road.lane_width), LINE / 2, pixel)
+    solid = (line == 0) | (line == road.lanes) | (line == -road.oncoming)
+    between = (line > -road.oncoming) & (line < road.lanes)
+    dashes = _dashes(along, depth * pixel / np.float32(camera.eye))  # (rows, 1)
+    paint *= np.float32(0.9) * np.where(solid, np.float32(1), between * dashes)
     asphalt = strip(road.left, road.right)
     verge = 1 - asphalt
     tone = 1 + np.float32(0.035) * texture
@@ -105,6 +99,20 @@ def _ground(road: Road, camera: Camera, depth: np.ndarray) -> np.ndarray:
     else:
         parts.append((verge * rough, GRASS))
     return _mix(parts)
+
+
+def _covered(distance: np.ndarray, half: float, pixel: np.ndarray) -> np.ndarray:
+    """Share of each pixel, `pixel` metres wide, within `half` a width; overwrites the distance."""
+    half = np.float32(half)
+    np.abs(distance, out=distance)
+    distance *= -1 / pixel
+    distance += half / pixel + np.float32(0.5)
+    return np.clip(distance, 0, np.minimum(1, 2 * half / pixel), out=distance)
+
+
+def _tiled(tile: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Values of an endlessly repeated tile of 256 x 256."""
+    return np.take(tile, ((rows & 255) << 8) | (columns & 255))
 
 
 def _mix(parts: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Light and weather laid over a painted scene: dusk, headlights, fog, rain, lamps and noise."""
 
+import math
 from functools import lru_cache
 
 import cv2
@@ -54,15 +55,15 @@ def light_up(
         picture *= np.where(sky, np.float32(1), ambient)
     veil = 1 - np.exp(np.float32(-3 / world.visibility) * depth)
     veil[sky] = 0
-    picture += veil * (_color(SKIES[world.weather, world.light][1]) - picture)
+    picture *= 1 - veil
+    picture += veil * _color(SKIES[world.weather, world.light][1])
     if world.weather == "rain":
         _mirror(picture, camera)
     _glow(picture, owner, world, camera)
     if world.weather == "rain":
         _rain(picture, world, generator)
     spread = noise * (2 if world.light == "night" else 1)
-    picture += np.float32(spread) * _noise(generator, picture.shape)
-    picture += np.float32(0.5)
+    picture += _noise(generator, picture.shape, spread)
     return cv2.merge(list(np.clip(picture, 0, 255, out=picture).astype(np.uint8)))
 
 
@@ -70,17 +71,18 @@ def _color(rgb: tuple[float, float, float]) -> np.ndarray:
     return np.array(rgb, np.float32).reshape(3, 1, 1)
 
 
-def _noise(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Normal noise: a random stretch of a long row of numbers, which saves drawing them anew."""
-    count = int(np.prod(shape))
-    numbers = _numbers(max(1 << 20, 4 * count))
+def _noise(generator: np.random.Generator, shape: tuple[int, ...], spread: float) -> np.ndarray:
+    """Normal noise around 0.5: a random stretch of a long row of numbers, drawn once."""
+    count = math.prod(shape)
+    numbers = _numbers(max(1 << 20, 4 * count), spread)
     start = int(generator.integers(len(numbers) - count))
     return numbers[start : start + count].reshape(shape)
 
 
-@lru_cache(maxsize=2)
-def _numbers(count: int) -> np.ndarray:
+@lru_cache(maxsize=4)
+def _numbers(count: int, spread: float) -> np.ndarray:
     numbers = np.random.default_rng(3).standard_normal(count, dtype=np.float32)
+    numbers = numbers * np.float32(spread) + np.float32(0.5)
     numbers.flags.writeable = False
     return numbers
 
@@ -120,31 +122,30 @@ def _glow(picture: np.ndarray, owner: np.ndarray, world: World, camera: Camera) 
     up = size[:, 2] * HEIGHTS[np.where(lamp, 3, kind), oncoming.astype(int)]
     along = things.along[rows] - np.where(lamp, 0, size[:, 0] / 2)
     offset = np.where(lamp, -0.35, 0.4) * size[:, 1]
-    for sign in (-1, 1):
-        lateral = things.lateral[rows] + np.where(lamp, 1, sign) * offset
-        u, v, depth = camera.project(lateral, along, up, world.road.curve)
-        for i in np.flatnonzero(~lamp | (sign > 0)):
-            x, y = int(u[i]), int(v[i])
-            if not (0 <= x < camera.width and 0 <= y < camera.height) or owner[y, x] != rows[i]:
-                continue
-            bright = things.braking[rows[i]] and not oncoming[i] and not lamp[i]
-            color = (255, 232, 196) if lamp[i] or oncoming[i] else (255, 44, 30)
-            size_m = 0.55 if lamp[i] else 0.5 if oncoming[i] else 0.34 if bright else 0.22
-            radius = float(np.clip(camera.focal * size_m / depth[i], 0.8, camera.width / 10))
-            strength = (1.25 if lamp[i] or oncoming[i] else 1.0) if dim or bright else 0.6
-            if world.light == "day":
-                strength *= 0.75
-            _spot(picture, u[i] - 0.5, v[i] - 0.5, radius, strength, color)
-
-
-def _spot(picture, u: float, v: float, radius: float, strength: float, color) -> None:
-    reach = int(np.ceil(2.5 * radius))
-    x0, x1 = max(int(u) - reach, 0), min(int(u) + reach + 2, picture.shape[2])
-    y0, y1 = max(int(v) - reach, 0), min(int(v) + reach + 2, picture.shape[1])
-    column = np.exp(-(((np.arange(x0, x1) - u) / radius) ** 2))
-    row = np.exp(-(((np.arange(y0, y1) - v) / radius) ** 2))
-    spot = np.multiply.outer(strength * row, column)
-    picture[:, y0:y1, x0:x1] += (spot * _color(color)).astype(np.float32)
+    both = np.concatenate([np.flatnonzero(~lamp), np.arange(len(rows))])  # left, then right
+    sign = np.where(np.arange(len(both)) < (~lamp).sum(), -1, 1)
+    rows, along, up, lamp, oncoming = rows[both], along[both], up[both], lamp[both], oncoming[both]
+    lateral = things.lateral[rows] + sign * offset[both]
+    u, v, depth = camera.project(lateral, along, up, world.road.curve)
+    inside = (u >= 0) & (u < camera.width) & (v >= 0) & (v < camera.height)
+    column, row = np.where(inside, u, 0).astype(int), np.where(inside, v, 0).astype(int)
+    seen = inside & (owner[row, column] == rows)
+    if not seen.any():
+        return
+    white, bright = lamp | oncoming, things.braking[rows] & ~oncoming & ~lamp
+    reach = np.where(lamp, 0.55, np.where(oncoming, 0.5, np.where(bright, 0.34, 0.22)))
+    radius = np.clip(camera.focal * reach / depth, 0.8, camera.width / 10)
+    strength = np.where(white, 1.25, 1.0 if dim else 0.6 + 0.4 * bright)
+    if world.light == "day":
+        strength = 0.75 * strength
+    color = np.where(white[:, None], (255, 232, 196), (255, 44, 30)) * strength[:, None]
+    # A round spot is a product of two bells, so the sum of all spots is a product of matrices.
+    by_row, by_column = (
+        np.exp(-(((np.arange(count) + 0.5 - at[seen, None]) / radius[seen, None]) ** 2))
+        for count, at in ((camera.height, v), (camera.width, u))
+    )
+    weighted = (color[seen].T[:, None, :] * by_row.T).astype(np.float32)  # (3, height, lamps)
+    picture += weighted @ by_column.astype(np.float32)
 
 
 def _rain(picture: np.ndarray, world: World, generator: np.random.Generator) -> None:

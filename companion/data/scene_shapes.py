@@ -5,9 +5,9 @@ end near the camera to 1 at the far end, up from 0 at the ground to 1. Polygons 
 in which they are painted. Only what the camera can see is there: the near end and one side.
 """
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,7 @@ PALETTE = np.array(
 """RGB of each material; those of BODY, TRIM and SECOND are the thing's own."""
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """Polygons of one thing, painted in order.
 
     Attributes:
@@ -88,7 +87,7 @@ class _Pen:
                     ],
                     axis=1,
                 )
-                self.flank(circle, material, solid=share == 1, fine=0 if share == 1 else 22)
+                self.flank(circle, material, solid=share == 1, fine=7 if share == 1 else 22)
 
     def disc(self, across, up, radius_across, radius_up, material, *, corners=12, **options):
         """An ellipse that faces the camera."""
@@ -156,11 +155,13 @@ def _car(pen: _Pen, style: int, front: bool) -> None:
     pen.wheels((0.19, 0.81), 0.075, 0.22)
     bottom, top = (1 - screen, 1 - roof[1]) if front else (rear, roof[0])
     cabin = [(-0.45, bottom, 0.58), (0.45, bottom, 0.58), (0.39, top, 0.99), (-0.39, top, 0.99)]
-    pen.end(-0.47, -0.33, 0.0, 0.3, TYRE, deep=0.05)
-    pen.end(0.33, 0.47, 0.0, 0.3, TYRE, deep=0.05)
+    pen.end(-0.47, -0.33, 0.0, 0.3, TYRE, deep=0.05, fine=9)
+    pen.end(0.33, 0.47, 0.0, 0.3, TYRE, deep=0.05, fine=9)
     roof_deep = (1 - roof[1], 1 - roof[0]) if front else roof
-    pen.add([(-0.39, roof_deep[0], 0.99), (0.39, roof_deep[0], 0.99),
-             (0.37, roof_deep[1], 0.99), (-0.37, roof_deep[1], 0.99)], BODY, TOP)  # fmt: skip
+    pen.add(
+        [(-0.39, roof_deep[0], 0.99), (0.39, roof_deep[0], 0.99), (0.37, roof_deep[1], 0.99),
+         (-0.37, roof_deep[1], 0.99)], BODY, TOP, fine=9,
+    )  # fmt: skip
     pen.add(cabin, BODY)
     glass = [(-0.4, bottom, 0.62), (0.4, bottom, 0.62), (0.36, top, 0.93), (-0.36, top, 0.93)]
     pen.add(glass, GLASS, solid=False, fine=6)
@@ -168,7 +169,7 @@ def _car(pen: _Pen, style: int, front: bool) -> None:
             HUB if front else DARK, solid=False, fine=26)  # fmt: skip
     lid = 0.5 if front else 0.6
     pen.add([(-0.47, 0.015, lid), (0.47, 0.015, lid), (0.46, bottom, 0.6), (-0.46, bottom, 0.6)],
-            BODY, TOP)  # fmt: skip
+            BODY, TOP, fine=9)  # fmt: skip
     pen.add([(-0.5, 0, 0.2), (0.5, 0, 0.2), (0.5, 0, 0.46), (0.47, 0, lid + 0.01),
              (-0.47, 0, lid + 0.01), (-0.5, 0, 0.46)], BODY)  # fmt: skip
     pen.end(-0.5, 0.5, 0.17, 0.31, TRIM, solid=False, fine=10)
@@ -203,7 +204,7 @@ def _truck(pen: _Pen, style: int, front: bool) -> None:
                       solid=False, fine=14)  # fmt: skip
     pen.wheels((0.1, 0.24, 0.85), 0.055, 0.14)
     for a in (-0.5, 0.26):
-        pen.end(a, a + 0.24, 0.0, 0.2, TYRE, deep=0.02)
+        pen.end(a, a + 0.24, 0.0, 0.2, TYRE, deep=0.02, fine=12)
     if front:
         pen.end(-0.49, 0.49, 0.1, 0.78, BODY)
         pen.end(-0.44, 0.44, 0.46, 0.72, GLASS, solid=False, fine=8)
@@ -235,7 +236,7 @@ def _bus(pen: _Pen, style: int, front: bool) -> None:
                   solid=False, fine=16)  # fmt: skip
     pen.wheels((0.2, 0.8), 0.042, 0.155)
     for a in (-0.48, 0.28):
-        pen.end(a, a + 0.2, 0.0, 0.15, TYRE, deep=0.02)
+        pen.end(a, a + 0.2, 0.0, 0.15, TYRE, deep=0.02, fine=12)
     pen.add([(-0.5, 0, 0.1), (0.5, 0, 0.1), (0.5, 0, 0.95), (0.46, 0, 1.0), (-0.46, 0, 1.0),
              (-0.5, 0, 0.95)], BODY)  # fmt: skip
     pen.end(-0.5, 0.5, 0.1, 0.18, TRIM, solid=False, fine=12)
@@ -342,8 +343,8 @@ def _house(pen: _Pen, style: int, front: bool) -> None:
 
 def _lamp(pen: _Pen, style: int, front: bool) -> None:
     pen.end(-0.04, 0.04, 0.0, 0.97, POLE)
-    pen.end(-0.5, 0.04, 0.965, 0.985, POLE)
-    pen.end(-0.5, -0.2, 0.945, 0.97, WHITE, facing=SELF, solid=False)
+    pen.end(-0.5, 0.04, 0.965, 0.985, POLE, fine=12)
+    pen.end(-0.5, -0.2, 0.945, 0.97, WHITE, facing=SELF, solid=False, fine=12)
 
 
 _DRAW = {

@@ -156,6 +156,8 @@ _TYPES = {"heading": np.int64, "braking": bool, "style": np.int64, "identity": n
 def _column(value, shape: tuple[int, ...], kind: type) -> np.ndarray:
     """One value per row, or the same for all."""
     value = np.asarray(value, kind)
+    if value.ndim == 0:
+        return np.full(shape, value, kind)
     return value if value.shape == shape else np.broadcast_to(value, shape)
 
 

@@ -266,7 +266,7 @@ def _collect(frames: list[Frame], worlds: list[World], shape: tuple[int, int]) -
         return [torch.from_numpy(getattr(frame, name)) for frame in frames]
 
     instances = [
-        np.append(world.things.identity, -1)[frame.owner]
+        np.append(world.things.identity, -1).astype(np.int16)[frame.owner]
         for frame, world in zip(frames, worlds, strict=True)
     ]
     return Scenes(
