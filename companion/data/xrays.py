@@ -2,9 +2,10 @@
 
 They travel in the `xrays` carrier, already 224 x 224 pixels: `pneumonia/{train,test}/{NORMAL,
 PNEUMONIA}/*.jpeg` and `pneumonia_masks/test/NORMAL/*.png`. They stem from Kermany et al., 2018,
-doi:10.1016/j.cell.2018.02.010. File names begin with the patient; 174 patients stand in both
-published parts, so the parts are mixed here and split anew by patient. Any folder of the same
-layout is read alike.
+doi:10.1016/j.cell.2018.02.010. File names begin with a patient number; 174 numbers stand in both
+published parts, so the parts are mixed here and split anew by number. Where a number stands with a
+bacterial and with a viral pneumonia it may be two children; they are kept together, which is the
+cautious side. Any folder of the same layout is read alike.
 """
 
 import os
@@ -51,7 +52,7 @@ class Xrays:
     Attributes:
         images: N x 1 x size x size, uint8.
         labels: N, int64: 0 normal, 1 pneumonia.
-        patients: who is shown, (N,) text such as "person100" or "IM-0115".
+        patients: patient number of each, (N,) text such as "person100" or "IM-0115".
         files: path of each below `folder`.
         folder: where they were read.
         skipped: files that were left out; empty unless `skip_bad` was asked for.
