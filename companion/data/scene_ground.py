@@ -140,11 +140,12 @@ def _sky(world: World, camera: Camera, rows: np.ndarray) -> np.ndarray:
     above = (np.float32(camera.skyline) - rows) / focal  # (rows, 1), tangent of the height
     columns = np.arange(camera.width, dtype=np.float32) + np.float32(0.5 - camera.width / 2)
     bearing = (columns / focal + np.float32(world.road.curve * 40))[None]  # a bend turns the view
+    number = world.backdrop % 1009
     left = np.ones((len(rows), camera.width), np.float32)  # share of what is farthest away
     parts = []
     daylight = np.float32({"day": 0.7, "dusk": 0.3, "night": 0.05}[world.light])
     for layer, (height, haze) in enumerate(((0.028, 0.45), (0.055, 0.72))):  # nearest first
-        phase = world.backdrop * 1.7 - 2.3 * layer
+        phase = number * 1.7 - 2.3 * layer
         ridge = height * (
             0.55 + 0.3 * np.sin(bearing * 5 + phase) + 0.18 * np.sin(bearing * 13 + 2 * phase)
             + 0.07 * np.sin(bearing * 41 + phase)
@@ -154,8 +155,8 @@ def _sky(world: World, camera: Camera, rows: np.ndarray) -> np.ndarray:
         left *= 1 - cover
     if world.weather != "fog":
         clear = np.float32({"clear": 0.65, "cloudy": 0.4, "rain": 0.5}[world.weather])
-        row = np.minimum(60 / (above + np.float32(0.12)), 1000) + np.float32(7 * world.backdrop)
-        column = bearing * (60 / (above + np.float32(0.18))) + np.float32(31 * world.backdrop)
+        row = np.minimum(60 / (above + np.float32(0.12)), 1000) + np.float32(7 * number)
+        column = bearing * (60 / (above + np.float32(0.18))) + np.float32(31 * number)
         shade = _clouds()[row.astype(np.int32) & 255, np.floor(column).astype(np.int32) & 255]
         shade -= clear
         share = left * np.minimum(np.maximum(shade, 0, out=shade) * np.float32(1.3), 1)
