@@ -72,7 +72,7 @@ class UNet(nn.Module):
         """Map images to the logits of each pixel.
 
         Args:
-            images: N x channels x H x W; uint8, or floats in [0, 1].
+            images: N x channels x H x W; uint8, which are brought to [0, 1], or floats.
 
         Returns:
             N x classes x H x W, float.
