@@ -30,7 +30,12 @@ class Regions:
 
 
 def find_regions(
-    masks: torch.Tensor, *, margin: float = 0.05, smallest: float = 0.02, pieces: int = 2
+    masks: torch.Tensor,
+    *,
+    margin: float = 0.05,
+    square: bool = False,
+    smallest: float = 0.02,
+    pieces: int = 2,
 ) -> Regions:
     """Boxes around masks.
 
@@ -40,6 +45,9 @@ def find_regions(
     Args:
         masks: N x 1 x H x W, bool.
         margin: added on each side, as a share of the box's width or height.
+        square: lengthen the shorter side to the longer one, so that a square crop keeps the
+            proportions; at an edge the box is moved into the picture, and it is never longer than
+            the picture's shorter side.
         smallest: area of the kept pieces below which nothing counts as found, as a share of the
             picture, in [0, 1].
         pieces: how many pieces are kept; two for a pair of lungs.
@@ -78,6 +86,8 @@ def find_regions(
         tight[:, 2:] += 1  # from the last pixel inside to the edge behind it
         reach = margin * (tight[:, 2:] - tight[:, :2])
         tight = torch.cat([tight[:, :2] - reach, tight[:, 2:] + reach], dim=1)
+        if square:
+            tight = _squares(tight, height, width)
         boxes[found] = tight.clamp(min=0).minimum(boxes[found][:, [2, 3, 2, 3]])
     return Regions(boxes, found)
 
@@ -114,6 +124,16 @@ def crop(images: torch.Tensor, boxes: torch.Tensor, *, size: int) -> torch.Tenso
         else pixels.new_empty(0, images.shape[1], size, size)
     )
     return cut if images.is_floating_point() else cut.round().to(images.dtype)
+
+
+def _squares(boxes: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Squares around the same centres, as far as the picture allows."""
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(dim=1, keepdim=True).values  # (N, 1)
+    sides = sides.clamp(max=min(height, width))
+    corners = (boxes[:, :2] + boxes[:, 2:] - sides) / 2
+    room = torch.tensor([width, height], device=boxes.device) - sides  # (N, 2)
+    corners = corners.clamp(min=0).minimum(room)
+    return torch.cat([corners, corners + sides], dim=1)
 
 
 def _largest_pieces(masks: np.ndarray, pieces: int) -> np.ndarray:

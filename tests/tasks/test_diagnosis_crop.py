@@ -33,6 +33,23 @@ def test_a_margin_widens_the_box_and_stays_in_the_picture():
     torch.testing.assert_close(boxes, torch.tensor([[38.0, 19, 62, 31], [0, 0, 22, 11]]))
 
 
+def test_a_square_keeps_proportions_and_is_moved_into_the_picture(spotted):
+    masks = torch.zeros(3, 1, 50, 100, dtype=torch.bool)
+    masks[0, 0, 20:30, 40:60] = True
+    masks[1, 0, :10, :20] = True
+    masks[2, 0, 40:, :90] = True
+    boxes = find_regions(masks, margin=0, square=True).boxes
+    torch.testing.assert_close(
+        boxes, torch.tensor([[40.0, 15, 60, 35], [0, 0, 20, 20], [20, 0, 70, 50]])
+    )
+    boxes = find_regions(spotted, square=True).boxes
+    torch.testing.assert_close(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    height, width = spotted.shape[-2:]
+    assert boxes.min() >= 0
+    assert (boxes[:, 2] <= width).all()
+    assert (boxes[:, 3] <= height).all()
+
+
 def test_an_empty_or_tiny_mask_is_the_whole_picture_and_not_found():
     masks = torch.zeros(3, 1, 20, 30, dtype=torch.bool)
     masks[1, 0, 5, 5] = True
