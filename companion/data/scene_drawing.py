@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from companion.data.scene_camera import Camera
-from companion.data.scene_shapes import BODY, PALETTE, SECOND, STYLES, TRIM, shape
+from companion.data.scene_pen import BODY, SECOND, TRIM
+from companion.data.scene_shapes import PALETTE, STYLES, shape
 from companion.data.scene_world import Kind, Things, World
 
 FARTHEST = 400.0

@@ -138,6 +138,8 @@ def _glow(picture: np.ndarray, owner: np.ndarray, world: World, camera: Camera) 
     strength = np.where(white, 1.25, 1.0 if dim else 0.6 + 0.4 * bright)
     if world.light == "day":
         strength = 0.75 * strength
+    # A lamp is far brighter than white paint, so fog takes what is too much of it first.
+    strength = strength * np.minimum(6 * np.exp(-3 / world.visibility * depth), 1)
     color = np.where(white[:, None], (255, 232, 196), (255, 44, 30)) * strength[:, None]
     # A round spot is a product of two bells, so the sum of all spots is a product of matrices.
     by_row, by_column = (

@@ -69,6 +69,8 @@ class Simulation:
         weather: one for all, or a list to draw from.
         light: one for all, or a list to draw from.
         person: share of the episodes in which a person steps out.
+        visibility: metres after which 5 % of the contrast are left, for all; by default the
+            weather's usual one.
 
     Attributes:
         road: three lanes, and one in the other direction.
@@ -91,6 +93,7 @@ class Simulation:
         weather: str | Sequence[str] = ("clear", "cloudy", "rain"),
         light: str | Sequence[str] = ("day", "dusk"),
         person: float = 0.25,
+        visibility: float | None = None,
     ):
         if episodes < 1 or not 0 <= person <= 1:
             raise ValueError(
@@ -112,7 +115,7 @@ class Simulation:
         self._walking = np.zeros(episodes, bool)
         self._weather = _drawn(generator, weather, get_args(Weather), episodes)
         self._light = _drawn(generator, light, get_args(Light), episodes)
-        self._seed = seed
+        self._seed, self._visibility = seed, visibility
         self._looks: dict[int, tuple[Things, Things, float]] = {}
 
     def __len__(self) -> int:
@@ -263,7 +266,7 @@ class Simulation:
         still = World(self.road, still).moved(self.time).things
         return World(
             self.road, Things.join(moving, still), str(self._weather[row]), str(self._light[row]),
-            visibility=VISIBILITY[str(self._weather[row])], sun=sun, backdrop=row + 97 * self._seed,
+            visibility=self._visibility or VISIBILITY[str(self._weather[row])], sun=sun, backdrop=row + 97 * self._seed,
         )  # fmt: skip
 
     def camera(self, row: int, width: int = 96, height: int = 40) -> Camera:
