@@ -15,6 +15,7 @@ def cross_entropy(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
         >>> cross_entropy(torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2, dtype=torch.bool))
         tensor(0.6931)
     """
+    logits = _at_least_single(logits)
     if logits.shape[1] == 1:
         return functional.binary_cross_entropy_with_logits(logits, masks.to(logits.dtype))
     return functional.cross_entropy(logits, masks)
@@ -37,6 +38,7 @@ def soft_dice(logits: torch.Tensor, masks: torch.Tensor, *, smooth: float = 1.0)
         >>> soft_dice(torch.tensor([[[[20.0, -20.0]]]]), masks, smooth=0)
         tensor(0.)
     """
+    logits = _at_least_single(logits)
     if logits.shape[1] == 1:
         probs, truth = logits.sigmoid(), masks.to(logits.dtype)
     else:
@@ -50,3 +52,8 @@ def soft_dice(logits: torch.Tensor, masks: torch.Tensor, *, smooth: float = 1.0)
 def cross_entropy_and_dice(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """The sum of both: steady gradients from the one, the score that counts from the other."""
     return cross_entropy(logits, masks) + soft_dice(logits, masks)
+
+
+def _at_least_single(logits: torch.Tensor) -> torch.Tensor:
+    """No sum over thousands of pixels in bfloat16, whose numbers have two or three digits."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -199,6 +199,14 @@ def test_the_losses_of_an_empty_mask_are_defined():
     assert logits.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("loss", [segmentation.cross_entropy, segmentation.soft_dice])
+def test_losses_do_not_sum_in_half_precision(loss):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 1, 200, 200, generator=generator).bfloat16()
+    masks = torch.rand(2, 1, 200, 200, generator=generator) > 0.9
+    torch.testing.assert_close(loss(logits, masks), loss(logits.float(), masks), rtol=1e-6, atol=0)
+
+
 IMAGES, MASKS = torch.zeros(4, 1, 16, 16), torch.ones(4, 1, 16, 16, dtype=torch.bool)
 
 
