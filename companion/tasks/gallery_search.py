@@ -1,7 +1,8 @@
 """Exact nearest neighbours of 128 numbers among many, by one matrix product on any device.
 
 For all rows e at once, `|e - q|^2 = |q|^2 - 2 (e.q - |e|^2 / 2)`: the nearest row is the one with
-the largest `e.q - |e|^2 / 2`. In float32 that product is off by a little, so every row that could
+the largest `e.q - |e|^2 / 2`, a product too if each row carries `|e|^2 / 2` as one more number and
+each query -1. In float32 that product is off by a little, so every row that could
 be the nearest within the bound of the error (Higham, 2002, section 3.1) is measured again in
 float64.
 """
@@ -15,6 +16,9 @@ _ROUNDING = {"highest": 2.0**-24, "high": 2.0**-10, "medium": 2.0**-8}
 _SCORES_AT_ONCE = 1 << 24
 """Products held at a time, 64 MiB in float32."""
 
+_BLOCK = 512
+"""Products of which only the largest is kept at first."""
+
 
 class Index:
     """An immutable table of embeddings that answers: which row is nearest?
@@ -25,9 +29,11 @@ class Index:
     """
 
     def __init__(self, rows: np.ndarray, device: torch.device) -> None:
-        self.rows = torch.from_numpy(rows).to(device)  # (N, D)
-        self._half_squares = self.rows.square().sum(1) / 2  # (N,)
-        self._longest = float((2 * self._half_squares).max().sqrt()) if len(rows) else 0.0
+        rows = torch.from_numpy(rows).to(device)
+        half_squares = rows.square().sum(1, keepdim=True) / 2  # (N, 1)
+        self._table = torch.cat([rows, half_squares], dim=1)  # (N, D + 1)
+        self.rows = self._table[:, :-1]  # (N, D)
+        self._longest = float((2 * half_squares).max().sqrt()) if len(rows) else 0.0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -65,10 +71,11 @@ class Index:
     def _scores(self, queries: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
         """Scores of m queries, (m, N), in the first m rows of `memory`."""
         scores = memory[: len(queries)]
+        queries = torch.cat([queries, queries.new_full((len(queries), 1), -1.0)], dim=1)
         if len(queries) == 1:  # a matrix times a vector: no need to walk the table as a transpose
-            torch.addmv(self._half_squares, self.rows, queries[0], beta=-1, out=scores[0])
+            torch.mv(self._table, queries[0], out=scores[0])
         else:
-            torch.addmm(self._half_squares, queries, self.rows.T, beta=-1, out=scores)
+            torch.mm(queries, self._table.T, out=scores)
         return scores
 
     def _tolerances(self, queries: np.ndarray) -> torch.Tensor:
@@ -80,11 +87,23 @@ class Index:
 
 
 def _near_largest(scores: torch.Tensor, tolerances: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Where scores (m, N) reach their row's maximum, but for its tolerance: two (candidates,)."""
-    if scores.device.type == "cpu":  # numpy: waking torch's threads takes longer than the work
+    """Where scores (m, N) reach their row's maximum, but for its tolerance: two (candidates,).
+
+    One walk over all scores finds the largest of each block; only blocks that reach the maximum are
+    looked at again.
+    """
+    if scores.device.type == "cpu" and len(scores) == 1:  # waking torch's threads takes longer
         table = scores.numpy()
         near = table >= table.max(1, keepdims=True) - tolerances.numpy()[:, None]
-        return np.divmod(np.flatnonzero(near), table.shape[1])  # faster than nonzero of a table
-    floors = scores.amax(1, keepdim=True) - tolerances.to(scores.device)[:, None]
-    query, row = (scores >= floors).nonzero(as_tuple=True)
-    return query.cpu().numpy(), row.cpu().numpy()
+        return np.nonzero(near)
+    even = scores.shape[1] - scores.shape[1] % _BLOCK
+    blocks, rest = scores[:, :even].unflatten(1, (-1, _BLOCK)), scores[:, even:]
+    tops = blocks.amax(2)  # (m, blocks)
+    largest = torch.cat([tops, rest], dim=1).amax(1)
+    floors = (largest - tolerances.to(scores.device)).unsqueeze(1)
+    query, block = (tops >= floors).nonzero(as_tuple=True)
+    found, place = (blocks[query, block] >= floors[query]).nonzero(as_tuple=True)
+    late_query, late_row = (rest >= floors).nonzero(as_tuple=True)
+    queries = torch.cat([query[found], late_query])
+    rows = torch.cat([block[found] * _BLOCK + place, late_row + even])
+    return queries.cpu().numpy(), rows.cpu().numpy()

@@ -1,5 +1,7 @@
 """The search agrees with measuring every distance in float64."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -25,12 +27,14 @@ def slow_nearest(rows, queries):
     st.integers(0, 2**32 - 1),
     st.sampled_from([1e-22, 1e-3, 1.0, 1e4, 1e14]),
     st.sampled_from([0.0, 1.0, 1e3]),
+    st.sampled_from([1, 7, 512]),
 )
-def test_agrees_with_a_slow_search(n, m, dimension, seed, spread, shift):
+def test_agrees_with_a_slow_search(n, m, dimension, seed, spread, shift, block):
     rng = np.random.default_rng(seed)
     rows = (rng.normal(size=(n, dimension)) * spread + shift).astype(np.float32)
     queries = (rng.normal(size=(m, dimension)) * spread + shift).astype(np.float32)
-    numbers, distances = Index(rows, CPU).nearest(queries)
+    with mock.patch.object(gallery_search, "_BLOCK", block):
+        numbers, distances = Index(rows, CPU).nearest(queries)
     expected, lengths = slow_nearest(rows, queries)
     np.testing.assert_array_equal(numbers, expected)
     np.testing.assert_allclose(distances, lengths, rtol=1e-12)
