@@ -12,7 +12,16 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import accelerator, augmentation, faces, features, gallery, segmentation, training
+from benchmarks import (
+    accelerator,
+    augmentation,
+    faces,
+    features,
+    gallery,
+    scenes,
+    segmentation,
+    training,
+)
 from benchmarks.measure import Row
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -79,7 +88,7 @@ def seconds(value: float) -> str:
 
 
 def main() -> int:
-    parts = (faces, gallery, features, segmentation, training, augmentation, accelerator)
+    parts = (faces, gallery, features, segmentation, training, augmentation, scenes, accelerator)
     rows = [row for part in parts for row in part.rows()]
     text = report(rows)
     unfinished = RESULTS.with_suffix(".unfinished")

@@ -266,7 +266,8 @@ class Simulation:
         still = World(self.road, still).moved(self.time).things
         return World(
             self.road, Things.join(moving, still), str(self._weather[row]), str(self._light[row]),
-            visibility=self._visibility or VISIBILITY[str(self._weather[row])], sun=sun, backdrop=row + 97 * self._seed,
+            visibility=self._visibility or VISIBILITY[str(self._weather[row])],
+            sun=sun, backdrop=row + 97 * self._seed,
         )  # fmt: skip
 
     def camera(self, row: int, width: int = 96, height: int = 40) -> Camera:
