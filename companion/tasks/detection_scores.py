@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torchmetrics.detection import MeanAveragePrecision
-from torchvision.ops import box_iou
+from torchvision.ops import box_area, box_iou
 
 from companion.tasks.detection import Detections
 
@@ -18,6 +18,8 @@ class Truth:
     Attributes:
         boxes: (M, 4) x1, y1, x2, y2 in pixels; M may be 0.
         labels: (M,) int64, number of the class.
+        ignored: (M,) bool, things that need not be found, because they are tiny or hidden, say: a
+            detection on one of them is neither right nor wrong. None by default.
 
     Raises:
         ValueError: a box without area, values that are not finite, or other shapes.
@@ -29,15 +31,17 @@ class Truth:
 
     boxes: torch.Tensor
     labels: torch.Tensor
+    ignored: torch.Tensor | None = None
 
     def __post_init__(self):
         boxes, labels = torch.as_tensor(self.boxes).float(), torch.as_tensor(self.labels).long()
         boxes = boxes.reshape(-1, 4) if not boxes.numel() else boxes
-        if boxes.ndim != 2 or boxes.shape[1] != 4 or labels.shape != boxes.shape[:1]:
-            raise ValueError(
-                f"boxes are (M, 4) and labels (M,), got {tuple(boxes.shape)} and "
-                f"{tuple(labels.shape)}"
-            )
+        ignored = torch.zeros(len(labels)) if self.ignored is None else self.ignored
+        ignored = torch.as_tensor(ignored).bool()
+        shapes = [tuple(each.shape) for each in (boxes, labels, ignored)]
+        count = len(boxes)
+        if shapes != [(count, 4), (count,), (count,)]:
+            raise ValueError(f"boxes are (M, 4), labels and ignored (M,), got {shapes}")
         good = ((boxes[:, 2:] > boxes[:, :2]).all(dim=1)) & boxes.isfinite().all(dim=1)
         if not good.all():
             raise ValueError(
@@ -46,9 +50,15 @@ class Truth:
             )
         object.__setattr__(self, "boxes", boxes)
         object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "ignored", ignored)
 
     def __len__(self) -> int:
-        return len(self.boxes)
+        """How many are to be found."""
+        return int((~self.ignored).sum())
+
+
+WRONG, UNCOUNTED = -1, -2
+"""What `match` says of a detection that has found nothing, and of one on an ignored thing."""
 
 
 def match(found: Detections, truth: Truth, *, iou: float = 0.5) -> torch.Tensor:
@@ -56,7 +66,9 @@ def match(found: Detections, truth: Truth, *, iou: float = 0.5) -> torch.Tensor:
 
     The surest detection chooses first. It takes the thing of its class with the largest
     intersection over union that is not taken yet, if that reaches `iou`: so of two boxes on one
-    thing the second is wrong. These are the rules of COCO (Lin et al., 2014, arXiv:1405.0312).
+    thing the second is wrong. What is left over and lies, by that share of its area, on an ignored
+    thing of its class does not count. These are the rules of COCO (Lin et al., 2014,
+    arXiv:1405.0312).
 
     Args:
         found: the detections in one image.
@@ -64,7 +76,7 @@ def match(found: Detections, truth: Truth, *, iou: float = 0.5) -> torch.Tensor:
         iou: least intersection over union.
 
     Returns:
-        (N,) int64: row of the thing, -1 for a detection that is wrong.
+        (N,) int64: row of the thing, `WRONG` or `UNCOUNTED`.
 
     Example:
         >>> truth = Truth(torch.tensor([[0, 0, 10, 10]]), torch.tensor([2]))
@@ -72,17 +84,22 @@ def match(found: Detections, truth: Truth, *, iou: float = 0.5) -> torch.Tensor:
         >>> match(Detections(boxes, torch.tensor([2, 2]), torch.tensor([0.6, 0.9])), truth)
         tensor([-1,  0])
     """
-    overlaps = box_iou(found.boxes, truth.boxes)
-    overlaps[found.labels[:, None] != truth.labels] = -1
-    overlaps = overlaps.numpy()
-    chosen = np.full(len(found), -1)
-    if not len(truth):
+    chosen = np.full(len(found), WRONG)
+    if not len(truth.boxes):
         return torch.from_numpy(chosen)
+    same = found.labels[:, None] == truth.labels
+    overlaps = torch.where(same & ~truth.ignored, box_iou(found.boxes, truth.boxes), -1).numpy()
+    corner = torch.maximum(found.boxes[:, None, :2], truth.boxes[:, :2])
+    shared = (torch.minimum(found.boxes[:, None, 2:], truth.boxes[:, 2:]) - corner).clamp(min=0)
+    share = shared.prod(2) / box_area(found.boxes)[:, None]
+    near_ignored = ((share >= iou) & same & truth.ignored).any(1).numpy()
     for row in found.probs.argsort(descending=True, stable=True).tolist():
         best = overlaps[row].argmax()
         if overlaps[row, best] >= iou:
             chosen[row] = best
             overlaps[:, best] = -1
+        elif near_ignored[row]:
+            chosen[row] = UNCOUNTED
     return torch.from_numpy(chosen)
 
 
@@ -124,7 +141,7 @@ def precision_recall(
         iou: least intersection over union of a right detection.
 
     Returns:
-        One entry for each detection.
+        One entry for each detection that counts.
 
     Raises:
         ValueError: lengths differ, or there is nothing to be found.
@@ -134,17 +151,17 @@ def precision_recall(
         found = [each.of(*labels) for each in found]
         wanted = torch.tensor(labels)
         truths = [
-            Truth(each.boxes[keep], each.labels[keep])
+            Truth(each.boxes[keep], each.labels[keep], each.ignored[keep])
             for each in truths
             for keep in [torch.isin(each.labels, wanted)]
         ]
     total = sum(map(len, truths))
     if not total:
         raise ValueError("there is nothing to be found in these images, so recall has no value")
-    right = [match(each, truth, iou=iou) >= 0 for each, truth in zip(found, truths, strict=True)]
-    probs = torch.cat([each.probs for each in found])
+    chosen = torch.cat([match(f, truth, iou=iou) for f, truth in zip(found, truths, strict=True)])
+    probs = torch.cat([each.probs for each in found])[chosen != UNCOUNTED]
     order = probs.argsort(descending=True, stable=True)
-    hits = torch.cat(right)[order].cumsum(0).double()
+    hits = (chosen[chosen != UNCOUNTED][order] >= 0).cumsum(0).double()
     counts = torch.arange(1, len(order) + 1)
     return PrecisionRecall(probs[order].numpy(), (hits / counts).numpy(), (hits / total).numpy())
 
@@ -205,7 +222,7 @@ def average_precision(
     metric.warn_on_many_detections = False
     metric.update(
         [{"boxes": f.boxes * zoom, "scores": f.probs, "labels": f.labels} for f in found],
-        [{"boxes": t.boxes * zoom, "labels": t.labels} for t in truths],
+        [{"boxes": t.boxes * zoom, "labels": t.labels, "iscrowd": t.ignored.int()} for t in truths],
     )
     scores = metric.compute()
     classes = scores["classes"].reshape(-1).tolist()

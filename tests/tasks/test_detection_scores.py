@@ -17,7 +17,7 @@ def found_of(boxes, labels, probs):
     return Detections(boxes, labels, probs)
 
 
-def random_case(seed, images=40, classes=3):
+def random_case(seed, images=40, classes=3, ignored=0.0):
     """Things, and detections of which many are near one, some are not, and some are double."""
     generator = np.random.default_rng(seed)
     found, truths = [], []
@@ -26,7 +26,7 @@ def random_case(seed, images=40, classes=3):
         corner = generator.uniform(0, 80, (count, 2))
         boxes = np.hstack([corner, corner + generator.uniform(3, 60, (count, 2))])
         labels = generator.integers(0, classes, count)
-        truths.append(Truth(boxes, labels))
+        truths.append(Truth(boxes, labels, generator.random(count) < ignored))
         picked = generator.integers(0, count, 2 * count) if count else np.zeros(0, int)
         near = boxes[picked] + generator.normal(0, 3, (len(picked), 4))
         near = np.hstack([np.minimum(near[:, :2], near[:, 2:] - 1), near[:, 2:]])
@@ -45,8 +45,21 @@ def test_the_surest_box_takes_the_thing():
     assert match(found.take([]), truth).tolist() == []
 
 
-def test_average_precision_agrees_with_the_curve():
-    found, truths = random_case(0)
+def test_on_an_ignored_thing_a_detection_does_not_count():
+    boxes = [[0, 0, 10, 10], [1, 1, 5, 5], [1, 1, 5, 5], [6, 6, 20, 20]]
+    found = found_of(boxes, [1, 1, 0, 1], [0.9, 0.8, 0.7, 0.6])
+    ignored = Truth(SQUARE, [1], [True])
+    assert match(found, ignored).tolist() == [-2, -2, -1, -1]
+    both = Truth(torch.cat([SQUARE, SQUARE]), [1, 1], [True, False])  # a real thing comes first
+    assert match(found, both).tolist() == [1, -2, -1, -1]
+    assert (len(ignored), len(both)) == (0, 1)
+    curve = precision_recall([found], [both])
+    assert curve.precision.tolist() == pytest.approx([1, 1 / 2, 1 / 3])
+
+
+@pytest.mark.parametrize("ignored", [0, 0.4])
+def test_average_precision_agrees_with_the_curve(ignored):
+    found, truths = random_case(0, ignored=ignored)
     scores = average_precision(found, truths)
     for label, value in scores.classes.items():
         curve = precision_recall(found, truths, labels=[label])
@@ -55,7 +68,7 @@ def test_average_precision_agrees_with_the_curve():
         by_hand = np.append(rising, 0)[steps].mean()
         assert value == pytest.approx(by_hand, abs=1e-3)
     assert scores.map_50 == pytest.approx(np.mean(list(scores.classes.values())))
-    assert 0.2 < scores.map < scores.map_50 < 0.9
+    assert 0.15 < scores.map < scores.map_50 < 0.9
 
 
 def test_precision_and_recall_at_a_threshold():
@@ -106,7 +119,7 @@ def test_images_without_things_or_detections():
         ([[5, 5, 5, 9]], [0], r"box 0 has no area: \[5.0, 5.0, 5.0, 9.0\]"),
         ([[0, 0, 1, 1], [9, 9, 4, 12]], [0, 0], "box 1 has no area"),
         ([[0, 0, float("nan"), 1]], [0], "box 0"),
-        ([[0, 0, 1, 1]], [0, 1], r"\(M, 4\) and labels \(M,\), got \(1, 4\) and \(2,\)"),
+        ([[0, 0, 1, 1]], [0, 1], r"labels and ignored \(M,\), got \[\(1, 4\), \(2,\), \(2,\)\]"),
         ([[0, 0, 1]], [0], r"\(M, 4\)"),
     ],
 )

@@ -1,0 +1,133 @@
+"""What a `Detector` is trained with: which cell is to find which thing, and the three losses."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional
+from torchvision.ops import box_area, generalized_box_iou_loss, sigmoid_focal_loss
+
+from companion.models.detector import STRIDE, CellMaps, cell_middles
+
+CORE = 0.25
+"""Cells up to this share of a box's sides from its middle are to find the thing, too."""
+
+
+class Assignment(NamedTuple):
+    """Which cells are to find a thing.
+
+    Attributes:
+        image: (P,) number of the image.
+        cell: (P,) number of the cell.
+        boxes: (P, 4) of the thing.
+        labels: (P,) of the thing.
+    """
+
+    image: torch.Tensor
+    cell: torch.Tensor
+    boxes: torch.Tensor
+    labels: torch.Tensor
+
+
+def assign(
+    boxes: Sequence[torch.Tensor],
+    labels: Sequence[torch.Tensor],
+    *,
+    size: tuple[int, int],
+    classes: int,
+) -> Assignment:
+    """Say which cells are to find which thing.
+
+    A thing belongs to the cells around the middle of its box, as far as a quarter of its sides, and
+    always to the one that holds its middle. A cell that several things want gets the smallest.
+
+    Args:
+        boxes: for each of N images (n, 4), x1, y1, x2, y2 in pixels; n may be 0. A box may reach
+            beyond the image.
+        labels: for each image (n,).
+        size: (height, width) of the images in pixels.
+        classes: number of classes.
+
+    Raises:
+        ValueError: lengths differ, a box has no area or lies outside of the image, or a label is
+            out of range.
+    """
+    counts = [len(each) for each in boxes]
+    if [len(each) for each in labels] != counts:
+        raise ValueError(
+            f"every box needs a label, got {counts} boxes and {[len(e) for e in labels]} labels"
+        )
+    boxes = torch.cat([each.reshape(-1, 4) for each in boxes]).float()
+    labels = torch.cat(list(labels)).long()
+    _check(boxes, labels, size, classes)
+    cells = cell_middles(*size, device=boxes.device)
+    middle, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    core = ((cells - middle[:, None]).abs() <= CORE * sides[:, None]).all(2)  # (things, cells)
+    columns, rows = size[1] // STRIDE, size[0] // STRIDE
+    x, y = (middle / STRIDE).long().unbind(1)
+    holder = y.clamp(0, rows - 1) * columns + x.clamp(0, columns - 1)
+    core[torch.arange(len(boxes), device=boxes.device), holder] = True
+    thing, cell = core.nonzero(as_tuple=True)
+    order = sides.prod(1)[thing].argsort(descending=True, stable=True)
+    thing, cell = thing[order], cell[order]
+    image = torch.repeat_interleave(torch.tensor(counts, device=boxes.device))[thing]
+    last = torch.full((len(counts) * len(cells),), -1, device=boxes.device)
+    place = torch.arange(len(thing), device=boxes.device)
+    last.scatter_reduce_(0, image * len(cells) + cell, place, "amax")  # the smallest stands last
+    keep = last[last >= 0]
+    return Assignment(image[keep], cell[keep], boxes[thing[keep]], labels[thing[keep]])
+
+
+def detector_loss(maps: CellMaps, targets: Mapping[str, Sequence[torch.Tensor]]) -> torch.Tensor:
+    """Focal loss of the classes, GIoU loss of the boxes, and cross-entropy of their quality.
+
+    Each is summed over the batch and divided by the number of cells that are to find a thing.
+    Focal loss: Lin et al., 2017, arXiv:1708.02002. GIoU: Rezatofighi et al., 2019,
+    arXiv:1902.09630.
+
+    Args:
+        maps: what the network gives.
+        targets: "boxes" and "labels", as for `assign`.
+
+    Returns:
+        Their sum, one number; a batch without things is only asked to find nothing.
+
+    Raises:
+        ValueError: as for `assign`.
+    """
+    found = assign(
+        targets["boxes"], targets["labels"], size=maps.size, classes=maps.logits.shape[2]
+    )
+    wanted = torch.zeros_like(maps.logits)
+    wanted[found.image, found.cell, found.labels] = 1
+    focal = sigmoid_focal_loss(maps.logits, wanted, reduction="sum")
+    boxes = maps.boxes[found.image, found.cell]
+    giou = generalized_box_iou_loss(boxes, found.boxes, reduction="sum")
+    overlap = _paired_iou(boxes.detach(), found.boxes)
+    quality = functional.binary_cross_entropy_with_logits(
+        maps.quality[found.image, found.cell], overlap, reduction="sum"
+    )
+    return (focal + giou + quality) / max(1, len(found.cell))
+
+
+def _paired_iou(boxes: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """Intersection over union of row i with row i: (P,)."""
+    sides = torch.minimum(boxes[:, 2:], others[:, 2:]) - torch.maximum(boxes[:, :2], others[:, :2])
+    shared = sides.clamp(min=0).prod(1)
+    return shared / (box_area(boxes) + box_area(others) - shared)
+
+
+def _check(boxes: torch.Tensor, labels: torch.Tensor, size: tuple[int, int], classes: int) -> None:
+    limit = boxes.new_tensor([size[1], size[0]])
+    area = (boxes[:, 2:] > boxes[:, :2]).all(1) & boxes.isfinite().all(1)
+    inside = (boxes[:, 2:] > 0).all(1) & (boxes[:, :2] < limit).all(1)
+    for good, fault in ((area, "has no area"), (inside, "lies outside of the image")):
+        if not good.all():
+            raise ValueError(
+                f"the box {boxes[~good][0].tolist()} {fault} of {size[0]} x {size[1]} pixels; "
+                "leave out what is not in the picture"
+            )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(
+            f"labels lie between 0 and {classes - 1}, got {labels.min()} to {labels.max()}"
+        )
