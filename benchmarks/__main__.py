@@ -15,6 +15,7 @@ import torch
 from benchmarks import (
     accelerator,
     augmentation,
+    detection,
     faces,
     features,
     gallery,
@@ -27,7 +28,7 @@ from benchmarks.measure import Row
 RESULTS = Path(__file__).with_name("results.md")
 PACKAGES = (
     "torch", "torchvision", "dlib-bin", "numpy", "faiss-cpu", "face_recognition", "accelerate",
-    "skorch", "fastai", "keras", "onnxruntime",
+    "skorch", "fastai", "keras", "onnxruntime", "opencv-python-headless",
 )  # fmt: skip
 
 
@@ -88,7 +89,10 @@ def seconds(value: float) -> str:
 
 
 def main() -> int:
-    parts = (faces, gallery, features, segmentation, training, augmentation, scenes, accelerator)
+    parts = (
+        faces, gallery, features, segmentation, detection, training, augmentation, scenes,
+        accelerator,
+    )  # fmt: skip
     rows = [row for part in parts for row in part.rows()]
     text = report(rows)
     unfinished = RESULTS.with_suffix(".unfinished")

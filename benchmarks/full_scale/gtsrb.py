@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 
 from companion.data.augment import AffinePerImage, LightPerImage
 from companion.data.gtsrb import CLASSES, TrafficSigns, load_gtsrb
-from companion.data.splits import Split, grouped_split, stratified_split
+from companion.data.splits import Split, grouped_folds, stratified_split
 from companion.data.tensors import TensorBatches
 from companion.models import resnet
 from companion.seeding import torch_generator
@@ -27,10 +27,9 @@ EPOCHS, SEED = 15, 0
 
 def main() -> None:
     signs, test = load_gtsrb("train"), load_gtsrb("test")
-    print(
-        f"{len(signs)} pictures of {len(set(signs.tracks))} tracks to learn from, {len(test)} test"
-    )
-    by_track = grouped_split(signs.labels, signs.tracks, held_out=0.2, seed=SEED)
+    tracks = len(set(signs.tracks))
+    print(f"{len(signs)} pictures of {tracks} tracks to learn from, {len(test)} to test on")
+    by_track = next(grouped_folds(signs.labels, signs.tracks, folds=5, seed=SEED))
     at_random = stratified_split(signs.labels, held_out=0.2, seed=SEED)
     for name, split in (("by track", by_track), ("at random", at_random)):
         start = time.perf_counter()
