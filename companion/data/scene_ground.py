@@ -144,7 +144,8 @@ def _sky(world: World, camera: Camera, rows: np.ndarray) -> np.ndarray:
     left = np.ones((len(rows), camera.width), np.float32)  # share of what is farthest away
     parts = []
     daylight = np.float32({"day": 0.7, "dusk": 0.3, "night": 0.05}[world.light])
-    for layer, (height, haze) in enumerate(((0.028, 0.45), (0.055, 0.72))):  # nearest first
+    hills = ((0.028, 0.45), (0.055, 0.72)) if world.weather != "fog" else ()  # nearest first
+    for layer, (height, haze) in enumerate(hills):
         phase = number * 1.7 - 2.3 * layer
         ridge = height * (
             0.55 + 0.3 * np.sin(bearing * 5 + phase) + 0.18 * np.sin(bearing * 13 + 2 * phase)

@@ -170,7 +170,7 @@ def _rims(depth: np.ndarray, image: np.ndarray, sky: np.ndarray) -> np.ndarray:
         return depth
     red, green, blue = cv2.split(cv2.absdiff(image[:top], sky))
     changed = (red | green | blue) > 0
-    inverse = cv2.dilate(1 / depth[:top], np.ones((3, 3), np.uint8))
+    inverse = cv2.dilate(1 / depth[:top], np.ones((5, 5), np.uint8))
     depth = depth.copy()
     rim = changed & np.isinf(depth[:top]) & (inverse > 0)
     depth[:top][rim] = 1 / inverse[rim]
