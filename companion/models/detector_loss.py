@@ -21,12 +21,15 @@ class Assignment(NamedTuple):
         cell: (P,) number of the cell.
         boxes: (P, 4) of the thing.
         labels: (P,) of the thing.
+        weights: (P,) one by the number of cells that the thing has got, so that a lorry close by
+            weighs as much as a person far away.
     """
 
     image: torch.Tensor
     cell: torch.Tensor
     boxes: torch.Tensor
     labels: torch.Tensor
+    weights: torch.Tensor
 
 
 def assign(
@@ -75,22 +78,25 @@ def assign(
     place = torch.arange(len(thing), device=boxes.device)
     last.scatter_reduce_(0, image * len(cells) + cell, place, "amax")  # the smallest stands last
     keep = last[last >= 0]
-    return Assignment(image[keep], cell[keep], boxes[thing[keep]], labels[thing[keep]])
+    thing = thing[keep]
+    weights = 1 / torch.bincount(thing, minlength=1)[thing]
+    return Assignment(image[keep], cell[keep], boxes[thing], labels[thing], weights)
 
 
 def detector_loss(maps: CellMaps, targets: Mapping[str, Sequence[torch.Tensor]]) -> torch.Tensor:
     """Focal loss of the classes, GIoU loss of the boxes, and cross-entropy of their quality.
 
-    Each is summed over the batch and divided by the number of cells that are to find a thing.
-    Focal loss: Lin et al., 2017, arXiv:1708.02002. GIoU: Rezatofighi et al., 2019,
-    arXiv:1902.09630.
+    Focal loss: Lin et al., 2017, arXiv:1708.02002, without their weight of the classes. GIoU:
+    Rezatofighi et al., 2019, arXiv:1902.09630. The cells of a thing share one vote among them; the
+    sums are divided by the number of things.
 
     Args:
         maps: what the network gives.
         targets: "boxes" and "labels", as for `assign`.
 
     Returns:
-        Their sum, one number; a batch without things is only asked to find nothing.
+        Focal loss + 2 x GIoU loss + cross-entropy / 2, one number; a batch without things is only
+        asked to find nothing.
 
     Raises:
         ValueError: as for `assign`.
@@ -98,16 +104,18 @@ def detector_loss(maps: CellMaps, targets: Mapping[str, Sequence[torch.Tensor]])
     found = assign(
         targets["boxes"], targets["labels"], size=maps.size, classes=maps.logits.shape[2]
     )
-    wanted = torch.zeros_like(maps.logits)
-    wanted[found.image, found.cell, found.labels] = 1
-    focal = sigmoid_focal_loss(maps.logits, wanted, reduction="sum")
-    boxes = maps.boxes[found.image, found.cell]
-    giou = generalized_box_iou_loss(boxes, found.boxes, reduction="sum")
+    where = found.image, found.cell
+    wanted, votes = torch.zeros_like(maps.logits), torch.ones_like(maps.logits)
+    wanted[(*where, found.labels)] = 1
+    votes[(*where, found.labels)] = found.weights
+    focal = (votes * sigmoid_focal_loss(maps.logits, wanted, alpha=-1)).sum()
+    boxes = maps.boxes[where]
+    giou = found.weights @ generalized_box_iou_loss(boxes, found.boxes)
     overlap = _paired_iou(boxes.detach(), found.boxes)
-    quality = functional.binary_cross_entropy_with_logits(
-        maps.quality[found.image, found.cell], overlap, reduction="sum"
+    quality = found.weights @ functional.binary_cross_entropy_with_logits(
+        maps.quality[where], overlap, reduction="none"
     )
-    return (focal + giou + quality) / max(1, len(found.cell))
+    return (focal + 2 * giou + quality / 2) / found.weights.sum().clamp(min=1)
 
 
 def _paired_iou(boxes: torch.Tensor, others: torch.Tensor) -> torch.Tensor:

@@ -42,6 +42,8 @@ def test_assignment_agrees_with_a_slow_one():
         found = dict(zip(given.cell[rows].tolist(), given.boxes[rows].tolist(), strict=True))
         assert found == slow_assignment(each.tolist(), 64, 96)
         assert torch.equal(each[given.labels[rows]], given.boxes[rows])
+        votes = torch.zeros(len(each)).index_add(0, given.labels[rows], given.weights[rows])
+        torch.testing.assert_close(votes[votes > 0], torch.ones(int((votes > 0).sum())))
 
 
 def test_every_thing_gets_a_cell_however_small_or_far_out():
@@ -74,8 +76,9 @@ def test_the_truth_costs_nothing_and_every_fault_costs():
     maps, given = maps_of(TARGETS)
     assert detector_loss(maps, TARGETS) < 0.01
     moved = maps._replace(boxes=maps.boxes + 3)
-    expected = generalized_box_iou_loss(given.boxes + 3, given.boxes, reduction="mean")
-    assert detector_loss(moved, TARGETS) > expected
+    each = generalized_box_iou_loss(given.boxes + 3, given.boxes)
+    cost = detector_loss(moved, TARGETS)
+    assert cost > 2 * (given.weights @ each) / 2  # twice, and the mean of two things
     swapped = maps._replace(logits=maps.logits.flip(2))
     assert detector_loss(swapped, TARGETS) > 1
     doubtful = maps._replace(quality=-maps.quality)
