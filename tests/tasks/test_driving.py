@@ -243,3 +243,17 @@ def test_bad_settings_are_named():
 def test_rules_can_be_replaced():
     gentle = replace(Rules(), gain=1e6)
     assert drive(Simulation(100, seed=5), rules=gentle).changes.sum() == 0
+
+
+def test_fog_of_a_given_visibility_hides_what_is_far_and_not_what_is_near():
+    def contrast(place, visibility):
+        simulation = Simulation(
+            1, seed=0, person=0, weather="fog", light="day", visibility=visibility
+        )
+        here = alone(place=place)
+        simulation.lateral, simulation.others = here.lateral, here.others
+        picture = look(simulation, 0, np.random.default_rng(0), width=192, height=80)
+        return picture[14:24, 90:102].astype(float).std()
+
+    assert contrast(45.0, 20.0) < contrast(45.0, 2000.0) / 5
+    assert contrast(9.0, 20.0) > contrast(45.0, 20.0) * 2
