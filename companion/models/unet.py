@@ -54,13 +54,13 @@ class UNet(nn.Module):
         self.reach = _reach(len(widths))
         inputs = (channels, *widths[:-1])
         self.down = nn.ModuleList(
-            two_convolutions(before, after, norm)
+            _two_convolutions(before, after, norm)
             for before, after in zip(inputs, widths, strict=True)
         )
         self.enlarge = nn.ModuleList(
             nn.ConvTranspose2d(below, width, 2, stride=2) for width, below in pairwise(widths)
         )
-        self.up = nn.ModuleList(two_convolutions(2 * width, width, norm) for width in widths[:-1])
+        self.up = nn.ModuleList(_two_convolutions(2 * width, width, norm) for width in widths[:-1])
         self.head = nn.Conv2d(widths[0], classes, 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -143,7 +143,7 @@ def unet(
     return UNet(classes, channels, widths=widths, norm=norm)
 
 
-def two_convolutions(before: int, after: int, norm: bool = True) -> nn.Sequential:
+def _two_convolutions(before: int, after: int, norm: bool = True) -> nn.Sequential:
     """Two 3x3 convolutions that keep the size, each followed by ReLU: one level of a U-Net.
 
     Args:

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from companion.models import count_weights, unet
-from companion.models.unet import two_convolutions
 
 PAPER = (64, 128, 256, 512, 1024)
 
@@ -106,7 +105,7 @@ def test_channels_lie_side_by_side_in_memory(channels):
 
 
 def test_the_norm_is_optional():
-    kinds = {type(module) for module in two_convolutions(3, 4, norm=False)}
+    kinds = {type(module) for module in unet(norm=False).down[0]}
     assert kinds == {nn.Conv2d, nn.ReLU}
     norms = [m for m in unet().modules() if isinstance(m, nn.BatchNorm2d)]
     assert len(norms) == 14
