@@ -69,11 +69,11 @@ def fit_familiar(train: Features, valid: Features, *, refuse: float = 0.01) -> F
             `refuse` out of range, or too few rows in `valid` to find that share.
 
     Example:
-        >>> generator = np.random.default_rng(0)
-        >>> familiar = fit_familiar(generator.normal(size=(500, 3)), generator.normal(size=(200, 3)))
+        >>> known = np.random.default_rng(0).normal(size=(700, 3))
+        >>> familiar = fit_familiar(known[:500], known[500:])
         >>> familiar.accepts(np.array([[0.5, -1.0, 1.0], [9.0, 0.0, 0.0]]))
         array([ True, False])
-    """  # noqa: E501 - one line of the example
+    """
     if not 0 < refuse < 1:
         raise ValueError(f"refuse is a share in (0, 1), got {refuse}")
     train, valid = _table(train), _table(valid)

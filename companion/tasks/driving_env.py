@@ -4,7 +4,7 @@ One episode of `companion.tasks.driving_simulation`: the same traffic, dynamics 
 learners that speak gymnasium's language.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -45,7 +45,10 @@ class DrivingEnv(gymnasium.Env):
         (False, False)
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": round(1 / STEP)}  # noqa: RUF012
+    metadata: ClassVar[dict[str, Any]] = {
+        "render_modes": ["rgb_array"],
+        "render_fps": round(1 / STEP),
+    }
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ class VisualWords(TransformerMixin, BaseEstimator):
         self.sample = sample
         self.seed = seed
 
-    def fit(self, X: np.ndarray | Sequence[np.ndarray], y: object = None) -> "VisualWords":  # noqa: N803
+    def fit(self, X: np.ndarray | Sequence[np.ndarray], y: object = None) -> "VisualWords":  # noqa: N803 - sklearn
         """Learn the vocabulary.
 
         Args:
@@ -78,7 +78,7 @@ class VisualWords(TransformerMixin, BaseEstimator):
         ).fit(found)
         return self
 
-    def transform(self, X: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:  # noqa: N803
+    def transform(self, X: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:  # noqa: N803 - sklearn
         """Count the words.
 
         Args:

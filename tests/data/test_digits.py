@@ -30,6 +30,6 @@ def test_the_parts_together_are_the_set_and_every_class_is_held_out_alike():
 def test_the_seed_alone_decides_the_split():
     np.random.seed(1)  # noqa: NPY002 - must not matter
     first = load_digits(seed=5).test_images
-    np.random.seed(2)  # noqa: NPY002
+    np.random.seed(2)  # noqa: NPY002 - must not matter
     assert torch.equal(first, load_digits(seed=5).test_images)
     assert not torch.equal(first, load_digits(seed=6).test_images)
