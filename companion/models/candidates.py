@@ -17,3 +17,24 @@ class Candidates(NamedTuple):
 
     boxes: torch.Tensor
     probs: torch.Tensor
+
+
+def check_images(images: torch.Tensor, channels: int, stride: int) -> None:
+    """Refuse what a detector cannot take.
+
+    Args:
+        images: to be N x channels x H x W.
+        channels: wanted.
+        stride: height and width must be multiples of it.
+
+    Raises:
+        ValueError: the images have another shape, or a size that is no multiple of `stride`.
+    """
+    if images.ndim != 4 or images.shape[1] != channels:
+        raise ValueError(f"images are N x {channels} x H x W, got {tuple(images.shape)}")
+    height, width = images.shape[2:]
+    if height % stride or width % stride or not height * width:
+        raise ValueError(
+            f"height and width must be multiples of {stride}, got {height}x{width}; "
+            "letterbox the image first"
+        )

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from companion.models.candidates import Candidates
+from companion.models.candidates import Candidates, check_images
 from companion.models.darknet_cfg import Section, parse_cfg
 from companion.models.darknet_layers import (
     Block,
@@ -102,14 +102,7 @@ class Darknet(nn.Module):
         Raises:
             ValueError: the images have another shape, or a size that is no multiple of `stride`.
         """
-        if images.ndim != 4 or images.shape[1] != self.channels:
-            raise ValueError(f"images are N x {self.channels} x H x W, got {tuple(images.shape)}")
-        height, width = images.shape[2:]
-        if height % self.stride or width % self.stride or not height * width:
-            raise ValueError(
-                f"height and width must be multiples of {self.stride}, got {height}x{width}; "
-                "letterbox the image first"
-            )
+        check_images(images, self.channels, self.stride)
         outputs: dict[int, torch.Tensor] = {}
         raw = []
         maps = images.contiguous(memory_format=torch.channels_last)

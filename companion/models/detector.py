@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.ops import Conv2dNormActivation
 
-from companion.models.candidates import Candidates
+from companion.models.candidates import Candidates, check_images
 from companion.models.mobilenet import MobileNetFeatures
 
 STRIDE = 4
@@ -65,14 +65,7 @@ class Backbone(nn.Module):
         Raises:
             ValueError: the images have another shape, or a size that is no multiple of 16.
         """
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f"images are N x 3 x H x W, got {tuple(images.shape)}")
-        height, width = images.shape[2:]
-        if height % Detector.stride or width % Detector.stride or not height * width:
-            raise ValueError(
-                f"height and width must be multiples of {Detector.stride}, got {height}x{width}; "
-                "letterbox the image first"
-            )
+        check_images(images, 3, Detector.stride)
         return tuple(self.network.maps(images))
 
 
