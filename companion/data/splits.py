@@ -37,7 +37,8 @@ def stratified_split(labels: Labels, *, held_out: float, seed: int) -> Split:
 
     Args:
         labels: class of each sample: integers or strings, N.
-        held_out: share of the samples in the test part, in (0, 1).
+        held_out: share of the samples in the test part, in (0, 1), rounded up to whole samples;
+            each class is less than one sample away from its share of them.
         seed: decides which.
 
     Raises:
