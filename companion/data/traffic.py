@@ -6,6 +6,7 @@ second; pictures of this size are those of European television, which has 25, so
 be a sixth lower.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,15 @@ class Passage(NamedTuple):
     what: str
 
 
+def junction_file() -> Path:
+    """The film's file.
+
+    Raises:
+        FileNotFoundError: the carrier `traffic` is not installed.
+    """
+    return carriers.path("traffic") / "mvtbdata" / "images" / "traffic_sequence.mp4"
+
+
 def load_junction(*, first: int = 0, count: int | None = None) -> Film:
     """Read the film.
 
@@ -66,9 +76,7 @@ def load_junction(*, first: int = 0, count: int | None = None) -> Film:
         FileNotFoundError: the carrier `traffic` is not installed.
         ValueError: there are not so many pictures.
     """
-    file = carriers.path("traffic") / "mvtbdata" / "images" / "traffic_sequence.mp4"
-    video = read_video(file, first=first, count=count)
-    return Film(np.ascontiguousarray(video.frames[..., 1]), video.rate)  # the channels are equal
+    return Film(*read_video(junction_file(), first=first, count=count, grey=True))
 
 
 def hand_count() -> list[Passage]:

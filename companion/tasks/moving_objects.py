@@ -100,9 +100,10 @@ def find(picture: np.ndarray, background: RunningMedian, view: View | None = Non
     darker &= ~foretold_shadows(outlines, picture.shape, view.shadow)
     dark = cv2.morphologyEx(darker.view(np.uint8), cv2.MORPH_OPEN, _square(3))
     both = outlines + outlines_of(dark, least=view.least)
-    boxes = np.array([(*o.min(axis=0), *(o.max(axis=0) + 1)) for o in both], float)
+    boxes = np.array([cv2.boundingRect(outline) for outline in both], float).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
     return Objects(
-        boxes.reshape(-1, 4),
+        boxes,
         np.array([area(outline) for outline in both], np.int64),
         np.arange(len(both)) >= len(outlines),
         both,
@@ -127,7 +128,9 @@ def outlines_of(mask: np.ndarray, *, least: int = 1) -> tuple[np.ndarray, ...]:
         [[2, 1], [2, 2], [2, 3], [3, 3], [4, 3], [4, 2], [4, 1], [3, 1]]
     """
     found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    walks = (np.reshape(outline, (-1, 2)) for outline in found)
+    # nothing has more area for the length of its outline than a square, sides (length / 4) + 1
+    large = (outline for outline in found if (len(outline) / 4 + 1) ** 2 >= least)
+    walks = (outline.reshape(-1, 2) for outline in large)
     return tuple(walk for walk in walks if area(walk) >= least)
 
 
@@ -135,10 +138,11 @@ def area(outline: np.ndarray) -> int:
     """Pixels within an outline and on it, by Pick's theorem.
 
     Example:
-        >>> area(np.array([[2, 1], [2, 2], [2, 3], [3, 3], [4, 3], [4, 2], [4, 1], [3, 1]]))
+        >>> walk = [[2, 1], [2, 2], [2, 3], [3, 3], [4, 3], [4, 2], [4, 1], [3, 1]]
+        >>> area(np.array(walk, np.int32))
         9
     """
-    return int(cv2.contourArea(outline.astype(np.int32)) + len(outline) / 2 + 1)
+    return int(cv2.contourArea(outline) + len(outline) / 2 + 1)
 
 
 def foretold_shadows(
@@ -146,13 +150,14 @@ def foretold_shadows(
 ) -> np.ndarray:
     """Where the shadows of things must fall.
 
-    Each thing is swept along the direction of the shadow, as far as its size says, with a rim of 2
-    pixels to the sides and 4 up and down.
+    It is the convex hull of the thing here and at the shadow's end, as far away as its size says,
+    with a rim of 2 pixels to the sides and 4 up and down. So it covers the thing, too, with its
+    windows.
 
     Args:
         outlines: of the things, each (k, 2) int32 x, y.
         size: height and width of the picture.
-        reach: x, y in units of a thing's size, the root of its area; (0, 0) casts none.
+        reach: x, y in units of a thing's size, the root of its area; (0, 0) where none is cast.
 
     Returns:
         (height, width) bool.
@@ -165,18 +170,10 @@ def foretold_shadows(
         True
     """
     swept = np.zeros(size, np.uint8)
-    if not any(reach):
-        return swept.view(bool)
     for outline in outlines:
-        step = np.sqrt(area(outline)) * np.asarray(reach)
-        margin = np.ceil(np.abs(step)).astype(int) + np.array([3, 5])
-        x1, y1 = np.maximum(outline.min(axis=0) - margin, 0).tolist()
-        x2, y2 = np.minimum(outline.max(axis=0) + margin + 1, size[::-1]).tolist()
-        thing = np.zeros((y2 - y1, x2 - x1), np.uint8)
-        cv2.fillPoly(thing, [outline.astype(np.int32)], 1, offset=(-x1, -y1))
-        sweep = cv2.dilate(thing, _line(-step))  # OpenCV looks from the shadow to the thing
-        swept[y1:y2, x1:x2] |= cv2.dilate(sweep, RIM)
-    return swept.view(bool)
+        step = np.rint(np.sqrt(area(outline)) * np.asarray(reach)).astype(np.int32)
+        cv2.fillConvexPoly(swept, cv2.convexHull(np.vstack([outline, outline + step])), 1)
+    return cv2.dilate(swept, RIM).view(bool)
 
 
 def _square(side: int) -> np.ndarray:

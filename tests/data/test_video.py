@@ -1,8 +1,10 @@
+import threading
+
 import cv2
 import numpy as np
 import pytest
 
-from companion.data.video import read_video
+from companion.data.video import READ_AHEAD, read_video, stream_video
 
 COUNT = 24
 
@@ -39,6 +41,14 @@ def test_takes_a_part(film):
     )
 
 
+def test_grey_is_the_brightness_of_the_colours(film):
+    colours, grey = read_video(film), read_video(film, grey=True)
+    assert grey.frames.shape == (COUNT, 96, 128)
+    assert grey.rate == colours.rate
+    brightness = colours.frames @ np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(grey.frames, brightness, atol=1)
+
+
 def test_a_video_that_ends_early_is_named_or_taken_as_it_is(film):
     content = film.read_bytes()
     film.write_bytes(content[: len(content) // 2])
@@ -70,3 +80,32 @@ def test_a_missing_file_and_bad_numbers_are_named(tmp_path, film):
     for wrong in ({"first": -1}, {"count": 0}, {"every": 0}):
         with pytest.raises(ValueError, match="at least"):
             read_video(film, **wrong)
+
+
+def test_a_stream_gives_the_same_pictures_one_by_one(film):
+    assert COUNT % READ_AHEAD == 0  # an empty last part
+    for grey in (False, True):
+        streamed = list(stream_video(film, grey=grey))
+        np.testing.assert_array_equal(streamed, read_video(film, grey=grey).frames)
+
+
+def test_a_stream_can_be_left_and_its_thread_ends(film):
+    before = threading.active_count()
+    stream = stream_video(film)
+    next(stream)
+    assert threading.active_count() > before
+    stream.close()
+    assert threading.active_count() == before
+
+
+def test_a_stream_names_what_is_wrong_with_the_file(tmp_path, film):
+    with pytest.raises(FileNotFoundError, match="no such video"):
+        next(stream_video(tmp_path / "nothing.avi"))
+    content = film.read_bytes()
+    film.write_bytes(content[: len(content) // 2])
+    seen = []
+    with pytest.raises(ValueError, match=f"header promises {COUNT}"):
+        seen.extend(stream_video(film))
+    film.write_bytes(b"this is no video" * 100)
+    with pytest.raises(ValueError, match="no video"):
+        next(stream_video(film))

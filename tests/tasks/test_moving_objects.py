@@ -87,7 +87,16 @@ def test_shadows_are_as_long_as_things_are_large_and_stop_at_the_edge():
     far = foretold_shadows([large], mask.shape, (-20.0, 0.0))
     assert far[38, 0]
     assert not far[12].any()
-    assert not foretold_shadows([large], mask.shape, (0.0, 0.0)).any()
+    itself = foretold_shadows([large], mask.shape, (0.0, 0.0))
+    assert itself.sum() == (16 + 2 * 2) * (16 + 2 * 4)
+
+
+def test_windows_are_no_things_of_their_own(background, street):
+    street[40:90, 100:140] = LIGHT
+    street[55:70, 104:136] = DARK
+    found = find(street, background)
+    assert len(found) == 1
+    assert found.dark.tolist() == [False]
 
 
 def test_outlines_are_those_of_the_connected_components():
