@@ -15,6 +15,7 @@ import torch
 from benchmarks import (
     accelerator,
     augmentation,
+    city_video,
     detection,
     faces,
     features,
@@ -91,7 +92,7 @@ def seconds(value: float) -> str:
 def main() -> int:
     parts = (
         faces, gallery, features, segmentation, detection, training, augmentation, scenes,
-        accelerator,
+        city_video, accelerator,
     )  # fmt: skip
     rows = [row for part in parts for row in part.rows()]
     text = report(rows)
