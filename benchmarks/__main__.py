@@ -20,6 +20,7 @@ from benchmarks import (
     faces,
     features,
     gallery,
+    inspection,
     scenes,
     segmentation,
     training,
@@ -29,7 +30,7 @@ from benchmarks.measure import Row
 RESULTS = Path(__file__).with_name("results.md")
 PACKAGES = (
     "torch", "torchvision", "dlib-bin", "numpy", "faiss-cpu", "face_recognition", "accelerate",
-    "skorch", "fastai", "keras", "onnxruntime", "opencv-python-headless",
+    "skorch", "fastai", "keras", "onnxruntime", "opencv-python-headless", "scikit-learn",
 )  # fmt: skip
 
 
@@ -91,8 +92,8 @@ def seconds(value: float) -> str:
 
 def main() -> int:
     parts = (
-        faces, gallery, features, segmentation, detection, training, augmentation, scenes,
-        city_video, accelerator,
+        faces, gallery, features, segmentation, detection, inspection, training, augmentation,
+        scenes, city_video, accelerator,
     )  # fmt: skip
     rows = [row for part in parts for row in part.rows()]
     text = report(rows)
