@@ -1,6 +1,6 @@
 """Counting and tracking on public films: cars from above, and people seen from a moving camera.
 
-    COMPANION_DATA=... python -m benchmarks.full_scale.city_video
+    COMPANION_DATA=... python -m benchmarks.full_scale.city_video [HEIGHT WIDTH [PICTURES]]
 
 The first is `car-detection.mp4` of Intel's sample videos (CC BY 4.0): 377 pictures of a car park
 from above, four cars by hand count, two up and two down the picture. Background, objects, tracks
@@ -15,12 +15,13 @@ leaves out tracks under two seconds, so only what is found of it is measured: re
 identity.
 """
 
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-from companion.data.mot import read_mot
+from companion.data.mot import MotTracks, read_mot
 from companion.data.public import public_folder
 from companion.data.video import read_video
 from companion.data.weights import yolov4_tiny
@@ -34,16 +35,21 @@ from companion.tasks.tracking import Tracks, score, track
 
 CARS = View(travel=(0, 25), least=4000, dark=0.1)
 LINE = {"middle": ((0, 216), (768, 216))}
-SIZE = (288, 512)  # height and width for the detector
+SIZE, PICTURES = (288, 512), 750  # height and width for the detector, and how many pictures
 PERSON = 0
 
 
 def main() -> None:
+    numbers = [int(word) for word in sys.argv[1:]]
     count_cars(
         public_folder("videos", source="https://github.com/intel-iot-devkit/sample-videos")
         / "car-detection.mp4"
     )
-    follow_people(public_folder("MOT13_video_gt", source="https://motchallenge.net/data/MOT17/"))
+    follow_people(
+        public_folder("MOT13_video_gt", source="https://motchallenge.net/data/MOT17/"),
+        tuple(numbers[:2]) or SIZE,
+        numbers[2] if len(numbers) > 2 else PICTURES,
+    )
 
 
 def count_cars(file: Path) -> None:
@@ -64,16 +70,16 @@ def count_cars(file: Path) -> None:
     print(f"from file to count {played / taken:.1f} times as fast as the film plays")
 
 
-def follow_people(folder: Path) -> None:
-    pictures = read_video(folder / "MOT17-13-raw.h265", count=750, allow_short=True).frames
-    truth = read_mot(folder / "gt.txt", pictures=len(pictures))
+def follow_people(folder: Path, size: tuple[int, int], count: int) -> None:
+    pictures = read_video(folder / "MOT17-13-raw.h265", count=count, allow_short=True).frames
+    truth = MotTracks(*(part[: len(pictures)] for part in read_mot(folder / "gt.txt")))
     marked = [number for number, boxes in enumerate(truth.boxes) if len(boxes)]
     files = yolov4_tiny()
     network = Darknet(files.cfg, files.weights)
     boxes, people = sum(map(len, truth.boxes)), len(set(np.concatenate(truth.identities)))
     print(f"{boxes} boxes of {people} people in {len(marked)} of {len(pictures)} pictures")
     start = time.perf_counter()
-    found = detect_all(pictures, network, threshold={PERSON: 0.25}, size=SIZE)
+    found = detect_all(pictures, network, threshold={PERSON: 0.25}, size=size)
     boxes = [each.boxes.double().numpy() for each in found]
     tracks = track(boxes, keep=10, confirm=3, overlap=0.3)
     taken = time.perf_counter() - start
@@ -81,7 +87,7 @@ def follow_people(folder: Path) -> None:
     by_boxes = [Tracks(boxes[n], np.arange(len(boxes[n]))) for n in marked]
     detected, followed = score(true, by_boxes), score(true, [tracks[n] for n in marked])
     print(
-        f"at {SIZE[1]} x {SIZE[0]}: recall {1 - detected.misses / detected.boxes:.3f} of boxes, "
+        f"at {size[1]} x {size[0]}: recall {1 - detected.misses / detected.boxes:.3f} of boxes, "
         f"{1 - followed.misses / followed.boxes:.3f} of tracks, {followed.switches} changes of "
         f"identity; {taken:.0f} s"
     )

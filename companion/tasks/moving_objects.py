@@ -10,6 +10,7 @@ not foretold is a dark thing with the shadow that it casts itself.
     found.boxes                              # (n, 4) x1, y1, x2, y2
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -171,8 +172,10 @@ def foretold_shadows(
     """
     swept = np.zeros(size, np.uint8)
     for outline in outlines:
-        step = np.rint(np.sqrt(area(outline)) * np.asarray(reach)).astype(np.int32)
-        cv2.fillConvexPoly(swept, cv2.convexHull(np.vstack([outline, outline + step])), 1)
+        side = math.sqrt(area(outline))
+        here = cv2.convexHull(outline)  # (k, 1, 2)
+        there = here + np.array([round(side * reach[0]), round(side * reach[1])], np.int32)
+        cv2.fillConvexPoly(swept, cv2.convexHull(np.concatenate([here, there])), 1)
     return cv2.dilate(swept, RIM).view(bool)
 
 
