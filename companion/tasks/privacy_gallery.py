@@ -5,8 +5,8 @@
         gallery.identify(code)
 
 It has the verbs of `companion.tasks.gallery.Gallery` and answers alike. Every change writes the
-whole file anew, encrypted: half a second for 100,000 people. One program at a time may have it
-open, since nothing in the file can be read or written by halves.
+whole file anew, encrypted, so the work grows with the number of people. One program at a time may
+have it open, since nothing in the file can be read or written by halves.
 """
 
 import io
