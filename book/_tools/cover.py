@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from matplotlib import pyplot as plt
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from skimage import data
 from skimage.exposure import equalize_adapthist
 from skimage.feature import hog
@@ -18,11 +19,14 @@ from sklearn.datasets import load_digits
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
+from companion.data.traffic import load_junction  # noqa: E402
 from companion.data.weights import mobilenet_weights  # noqa: E402
 from companion.data.xrays import load_lung_masks, load_xrays  # noqa: E402
 from companion.models import MobileNetFeatures  # noqa: E402
 from companion.plotting import draw_boxes, draw_landmarks, use_style  # noqa: E402
 from companion.tasks import faces  # noqa: E402
+from companion.tasks.background import RunningMedian  # noqa: E402
+from companion.tasks.moving_objects import find  # noqa: E402
 
 STATIC = ROOT / "book" / "_static"
 CARD = (720, 450)  # pixels
@@ -169,6 +173,27 @@ def practice() -> None:
     save(figure, "practice")
 
 
+def future() -> None:
+    """A junction from above: where things have moved in half a minute, and what moves now."""
+    frames = load_junction().frames
+    background = RunningMedian(frames[::10])
+    use = np.mean([background.changed(frame) for frame in frames[::4]], axis=0)
+    use = gaussian_filter(use, 2)
+    frame = frames[230]
+    boxes = find(frame, background).boxes
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    boxes = boxes[(sides > 22) & (sides < 95)]
+    glow = plt.cm.inferno(np.clip(use / 0.3, 0, 1))[..., :3]
+    part = np.clip(use / 0.12, 0, 1)[..., None]
+    grey = frame[..., None] / 255
+    shown = (1 - part) * grey + part * (0.45 * grey + 0.55 * glow)
+    top, left = 30, 40
+    figure, (ax,) = canvas(CARD)
+    fill(ax, shown[top : top + 400, left : left + 640])
+    draw_boxes(boxes - np.tile([left, top], 2), ax, color=WARM, linewidth=2)
+    save(figure, "future")
+
+
 def open_graph() -> None:
     """The title beside the photograph of `cases`."""
     image = data.astronaut()
@@ -204,5 +229,5 @@ def sign() -> None:
 if __name__ == "__main__":
     use_style()
     (STATIC / "cover").mkdir(exist_ok=True)
-    for picture in (cases, overview, theory, practice, open_graph, sign):
+    for picture in (cases, overview, theory, practice, future, open_graph, sign):
         picture()
