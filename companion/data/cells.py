@@ -14,7 +14,7 @@ Which module a cell was cut from is not recorded, but the files are in the order
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,8 @@ import torch
 from PIL import Image
 
 from companion.data import carriers
-from companion.data.splits import Split, grouped_split, shared_groups
+from companion.data.nested import take_rows
+from companion.data.splits import Split, group_parts
 
 KINDS = ("mono", "poly")
 """Silicon of one crystal, and of many."""
@@ -54,6 +55,9 @@ it changes at every multiple of 60 from the front up to there, and from the back
 """
 
 
+_COLUMNS = ("images", "grades", "kinds", "modules", "files")
+
+
 @dataclass(frozen=True, eq=False)
 class Cells:
     """Photographs of cells, in the order of their numbers.
@@ -78,8 +82,7 @@ class Cells:
     folder: Path
 
     def __post_init__(self):
-        names = ("images", "grades", "kinds", "modules", "files")
-        lengths = {name: len(getattr(self, name)) for name in names}
+        lengths = {name: len(getattr(self, name)) for name in _COLUMNS}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"every cell needs one grade, kind, module and file, got {lengths}")
 
@@ -98,15 +101,7 @@ class Cells:
 
     def take(self, rows: Sequence[int] | np.ndarray | torch.Tensor) -> "Cells":
         """Some of them, by index, in the order given."""
-        rows = torch.as_tensor(rows, dtype=torch.int64)
-        return replace(
-            self,
-            images=self.images[rows],
-            grades=self.grades[rows],
-            kinds=self.kinds[rows.numpy()],
-            modules=self.modules[rows.numpy()],
-            files=tuple(self.files[row] for row in rows.tolist()),
-        )
+        return take_rows(self, rows, _COLUMNS)
 
     def parts(
         self,
@@ -134,15 +129,15 @@ class Cells:
         Raises:
             ValueError: a module stands in both parts of `split`, or no cut by module is possible.
         """
-        if split is None:
-            split = grouped_split(self.strata(), self.modules, held_out=held_out, seed=seed)
-        shared = shared_groups(split, self.modules)
-        if len(shared) and not allow_shared_modules:
-            raise ValueError(
-                f"{len(shared)} modules stand in both parts, number {shared[0]} among them: the "
-                "test would be flattered; leave `split` out to split by module, or say "
-                "allow_shared_modules=True"
-            )
+        split = group_parts(
+            split,
+            self.strata(),
+            self.modules,
+            held_out=held_out,
+            seed=seed,
+            group="module",
+            allow_shared=allow_shared_modules,
+        )
         return self.take(split.train), self.take(split.test)
 
     def strata(self) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Batches are tensors, or tuples, lists and dictionaries of them: the few walks through them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -34,6 +35,27 @@ def move(value: Any, device: torch.device) -> Any:
         return tensor if tensor.device == device else tensor.to(device, non_blocking=True)
 
     return map_tensors(place, value)
+
+
+def take_rows(record: Any, rows: Any, names: Sequence[str]) -> Any:
+    """A dataclass with some rows of its columns, by index, in the order given.
+
+    Args:
+        record: the dataclass.
+        rows: indices: integers, a list of them, an array or a tensor.
+        names: which fields are columns: tensors, arrays or tuples with one entry per row.
+
+    Returns:
+        A copy with these columns cut and all other fields as they were.
+    """
+    rows = torch.as_tensor(rows, dtype=torch.int64)
+
+    def cut(column: Any) -> Any:
+        if isinstance(column, tuple):
+            return tuple(column[row] for row in rows.tolist())
+        return column[rows] if isinstance(column, torch.Tensor) else column[rows.numpy()]
+
+    return replace(record, **{name: cut(getattr(record, name)) for name in names})
 
 
 def count_samples(value: Any) -> int:

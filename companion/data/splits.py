@@ -124,6 +124,48 @@ def shared_groups(split: Split, groups: Labels) -> np.ndarray:
     return np.intersect1d(groups[split.train], groups[split.test])
 
 
+def group_parts(
+    split: Split | None,
+    labels: Labels,
+    groups: Labels,
+    *,
+    held_out: float,
+    seed: int,
+    group: str,
+    allow_shared: bool = False,
+) -> Split:
+    """A split by group, drawn or given; a given one that has a group in both parts is refused.
+
+    Args:
+        split: which samples are in which part; by default `grouped_split` draws whole groups.
+        labels: class of each sample, N.
+        groups: group of each sample, N.
+        held_out: as for `grouped_split`.
+        seed: as for `grouped_split`.
+        group: what a group is, one word for the error, such as "patient".
+        allow_shared: take a split that has a group in both parts.
+
+    Raises:
+        ValueError: a group stands in both parts, or no cut by group is possible.
+
+    Example:
+        >>> people = ["ann", "ben", "ann"]
+        >>> apart = Split(np.array([0, 2]), np.array([1]))
+        >>> group_parts(apart, [0, 1, 0], people, held_out=0.3, seed=0, group="person").test
+        array([1])
+    """
+    if split is None:
+        split = grouped_split(labels, groups, held_out=held_out, seed=seed)
+    shared = shared_groups(split, groups)
+    if len(shared) and not allow_shared:
+        raise ValueError(
+            f"{len(shared)} {group}s stand in both parts, {shared[0]} among them: the test would "
+            f"be flattered; leave `split` out to split by {group}, or say "
+            f"allow_shared_{group}s=True"
+        )
+    return split
+
+
 def grouped_folds(labels: Labels, groups: Labels, *, folds: int = 5, seed: int) -> Iterator[Split]:
     """Cut into folds of whole groups with classes as even as possible; each is tested on once.
 

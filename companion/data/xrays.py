@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,8 @@ import torch
 from PIL import Image
 
 from companion.data import carriers
-from companion.data.splits import Split, grouped_split, shared_groups
+from companion.data.nested import take_rows
+from companion.data.splits import Split, group_parts
 
 CLASSES = ("NORMAL", "PNEUMONIA")
 """Names of the labels 0 and 1, as the folders are called."""
@@ -43,6 +44,9 @@ class Skipped(NamedTuple):
 
     file: str
     reason: str
+
+
+_COLUMNS = ("images", "labels", "patients", "files")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +73,7 @@ class Xrays:
     skipped: tuple[Skipped, ...] = ()
 
     def __post_init__(self):
-        lengths = {
-            name: len(getattr(self, name)) for name in ("images", "labels", "patients", "files")
-        }
+        lengths = {name: len(getattr(self, name)) for name in _COLUMNS}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"every X-ray needs one label, patient and file, got {lengths}")
 
@@ -80,14 +82,7 @@ class Xrays:
 
     def take(self, rows: Sequence[int] | np.ndarray | torch.Tensor) -> "Xrays":
         """Some of them, by index, in the order given."""
-        rows = torch.as_tensor(rows, dtype=torch.int64)
-        return replace(
-            self,
-            images=self.images[rows],
-            labels=self.labels[rows],
-            patients=self.patients[rows.numpy()],
-            files=tuple(self.files[row] for row in rows.tolist()),
-        )
+        return take_rows(self, rows, _COLUMNS)
 
     def parts(
         self,
@@ -113,15 +108,15 @@ class Xrays:
         Raises:
             ValueError: a patient stands in both parts of `split`, or no cut by patient is possible.
         """
-        if split is None:
-            split = grouped_split(self.labels, self.patients, held_out=held_out, seed=seed)
-        shared = shared_groups(split, self.patients)
-        if len(shared) and not allow_shared_patients:
-            raise ValueError(
-                f"{len(shared)} patients stand in both parts, {shared[0]} among them: the test "
-                "would be flattered; leave `split` out to split by patient, or say "
-                "allow_shared_patients=True"
-            )
+        split = group_parts(
+            split,
+            self.labels,
+            self.patients,
+            held_out=held_out,
+            seed=seed,
+            group="patient",
+            allow_shared=allow_shared_patients,
+        )
         return self.take(split.train), self.take(split.test)
 
 

@@ -1,9 +1,11 @@
 from collections import namedtuple
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 
-from companion.data.nested import count_samples, map_tensors, move
+from companion.data.nested import count_samples, map_tensors, move, take_rows
 
 Pair = namedtuple("Pair", "left right")
 
@@ -42,3 +44,21 @@ def test_counts_samples_by_the_first_column(batch, samples):
 def test_does_not_guess_a_number_of_samples(batch):
     with pytest.raises(TypeError, match="how many samples"):
         count_samples(batch)
+
+
+@pytest.mark.parametrize("rows", [[2, 0], np.array([2, 0]), torch.tensor([2, 0])])
+def test_takes_rows_of_the_columns_and_leaves_the_rest(rows):
+    @dataclass(frozen=True)
+    class Table:
+        tensor: torch.Tensor
+        array: np.ndarray
+        names: tuple
+        note: tuple
+
+    table = Table(torch.arange(3) * 10, np.array(["a", "b", "c"]), ("x", "y", "z"), (7, 8, 9))
+    cut = take_rows(table, rows, ("tensor", "array", "names"))
+    assert cut.tensor.tolist() == [20, 0]
+    assert cut.array.tolist() == ["c", "a"]
+    assert cut.names == ("z", "x")
+    assert cut.note == (7, 8, 9)
+    assert table.names == ("x", "y", "z")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from companion.data.public import VARIABLE
 from companion.data.video import read_video
 from companion.tasks.background import RunningMedian
 from companion.tasks.counting import count, crossings
@@ -65,14 +66,13 @@ def test_an_empty_street_counts_nobody():
     assert counted(np.rint(noise).astype(np.uint8), VIEW) == []
 
 
+FILM = Path(os.environ.get(VARIABLE, ""), "videos", "car-detection.mp4")
+
+
+@pytest.mark.skipif(not FILM.is_file(), reason=f"${VARIABLE} names no folder with videos")
 def test_cars_of_a_public_film_are_those_of_the_hand_count():
     """Four cars, two up and two down the picture; the camera adapts its exposure to them."""
-    if "COMPANION_DATA" not in os.environ:
-        pytest.skip("$COMPANION_DATA does not name a folder with videos")
-    file = Path(os.environ["COMPANION_DATA"]) / "videos" / "car-detection.mp4"
-    if not file.is_file():
-        pytest.skip(f"{file} is not there")
-    frames = read_video(file, grey=True).frames
+    frames = read_video(FILM, grey=True).frames
     background, boxes = RunningMedian(frames[::10]), []
     for number, picture in enumerate(frames):
         boxes.append(find(picture, background, CARS).boxes)

@@ -25,6 +25,17 @@ def digits():
     return load_digits()
 
 
+def learn(training, epochs):
+    fit(
+        *(training.model, training.batches),
+        optimizer=training.optimizer,
+        step=training.step,
+        epochs=epochs,
+        device="cpu",
+        generator=torch_generator(0),
+    )
+
+
 def private(network, digits, **settings):
     optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
     data = digits.train_images, digits.train_labels
@@ -92,14 +103,7 @@ def test_one_sample_moves_the_sum_by_no_more_than_the_clip(digits):
 def test_the_account_is_what_was_asked_for_and_no_lower_than_a_sharper_one(digits):
     training = private(mlp(), digits)
     assert training.epsilon() == 0
-    fit(
-        *(training.model, training.batches),
-        optimizer=training.optimizer,
-        step=training.step,
-        epochs=5,
-        device="cpu",
-        generator=torch_generator(0),
-    )
+    learn(training, epochs=5)
     spent = training.epsilon()
     assert 0.98 * 3 <= spent <= 3
     sharper = PRVAccountant()
@@ -120,14 +124,7 @@ def test_it_learns_and_less_with_less_budget(digits):
         torch.manual_seed(0)
         network = mlp(hidden=(32,))
         training = private(network, digits, epsilon=epsilon, epochs=20)
-        fit(
-            *(training.model, training.batches),
-            optimizer=training.optimizer,
-            step=training.step,
-            epochs=20,
-            device="cpu",
-            generator=torch_generator(0),
-        )
+        learn(training, epochs=20)
         answers = predict(training.finish(), digits.test_images).argmax(1)
         scores[epsilon] = (answers == digits.test_labels).float().mean().item()
     assert scores[8.0] > 0.75
