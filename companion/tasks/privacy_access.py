@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from companion.tasks.privacy_log import AccessLog, Entry
+from companion.tasks.privacy_log import AccessLog, Entry, Newest
 
 ROLES: Mapping[str, frozenset[str]] = {
     "operator": frozenset({"identify"}),
@@ -118,14 +118,18 @@ class GuardedGallery:
         """
         return self._act("people", by, [], self._gallery.people)
 
-    def log(self, *, by: str, **since: Any) -> list[Entry]:
-        """The log's entries, checked; for auditors. Arguments as of `AccessLog.entries`.
+    def log(self, *, by: str, since: Newest | None = None) -> list[Entry]:
+        """The log's entries, checked; for auditors.
+
+        Args:
+            by: who asks.
+            since: what `AccessLog.newest` gave at some time and was kept elsewhere.
 
         Raises:
             PermissionError: `by` may not.
             LogTamperedError: the log was changed.
         """
-        return self._act("log", by, [], partial(self._log.entries, **since))
+        return self._act("log", by, [], partial(self._log.entries, since=since))
 
     def _allow(self, action: str, by: str) -> None:
         """Refuse, and log that, unless the role of `by` has the action."""
