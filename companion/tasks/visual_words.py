@@ -18,6 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 class VisualWords(TransformerMixin, BaseEstimator):
     """Grey images to how often each visual word stands in them.
 
+    The images are called X, as in all of scikit-learn, which takes any other name for metadata.
+
     Args:
         words: size of the vocabulary.
         step: distance of the places that are described, in pixels, on a regular grid; None for the
@@ -47,11 +49,11 @@ class VisualWords(TransformerMixin, BaseEstimator):
         self.sample = sample
         self.seed = seed
 
-    def fit(self, images: np.ndarray | Sequence[np.ndarray], y: object = None) -> "VisualWords":
+    def fit(self, X: np.ndarray | Sequence[np.ndarray], y: object = None) -> "VisualWords":
         """Learn the vocabulary.
 
         Args:
-            images: grey images, uint8: N x H x W, or a sequence of H x W of several sizes.
+            X: grey images, uint8: N x H x W, or a sequence of H x W of several sizes.
             y: not used.
 
         Raises:
@@ -62,7 +64,7 @@ class VisualWords(TransformerMixin, BaseEstimator):
                 "words, step, patch and sample start at 1, got "
                 f"{self.words}, {self.step}, {self.patch}, {self.sample}"
             )
-        found = np.concatenate(self._describe(images))
+        found = np.concatenate(self._describe(X))
         if len(found) < self.words:
             raise ValueError(
                 f"{len(found)} descriptors do not make {self.words} words; ask for fewer words, "
@@ -76,11 +78,11 @@ class VisualWords(TransformerMixin, BaseEstimator):
         ).fit(found)
         return self
 
-    def transform(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
+    def transform(self, X: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
         """Count the words.
 
         Args:
-            images: grey images, uint8: N x H x W, or a sequence of H x W of several sizes.
+            X: grey images, uint8: N x H x W, or a sequence of H x W of several sizes.
 
         Returns:
             N x words, float32: square roots of the shares of the words, so that each row has
@@ -92,7 +94,7 @@ class VisualWords(TransformerMixin, BaseEstimator):
             sklearn.exceptions.NotFittedError: `fit` was not called.
         """
         check_is_fitted(self)
-        described = self._describe(images)
+        described = self._describe(X)
         owner = np.repeat(np.arange(len(described)), [len(rows) for rows in described])
         counts = np.zeros((len(described), self.words), np.float32)
         if len(owner):
