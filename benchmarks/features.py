@@ -7,11 +7,12 @@ what torchvision's examples do: the preset transforms, then the network, one pic
 import io
 import warnings
 
+import onnxruntime
 import torch
 from torch import nn
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
-from benchmarks.measure import Row, peer, turns
+from benchmarks.measure import Row, turns
 from companion.data.weights import mobilenet_weights
 from companion.data.xrays import load_xrays
 from companion.models.mobilenet import MEAN, STD, MobileNetFeatures
@@ -35,13 +36,12 @@ class Reference(nn.Module):
 
 
 def rows() -> list[Row]:
-    runtime = peer("onnxruntime")
     images = load_xrays(size=SIZE).images[:COUNT]
     network = mobilenet_v2().eval()
     network.load_state_dict(torch.load(mobilenet_weights(), weights_only=True))
     features = MobileNetFeatures(mobilenet_weights())
     prepare = MobileNet_V2_Weights.IMAGENET1K_V1.transforms(resize_size=SIZE, crop_size=SIZE)
-    session = runtime.InferenceSession(
+    session = onnxruntime.InferenceSession(
         exported(Reference(network).eval(), images[:BATCH]), providers=["CPUExecutionProvider"]
     )
 

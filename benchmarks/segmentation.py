@@ -6,11 +6,12 @@ probability for each pixel. ONNX Runtime folds the batch norms when it loads the
 
 import warnings
 
+import onnxruntime
 import torch
 from torch import nn
 
 from benchmarks.features import exported
-from benchmarks.measure import Row, peer, turns
+from benchmarks.measure import Row, turns
 from companion.data.xrays import load_xrays
 from companion.models import unet
 from companion.tasks import segmentation
@@ -31,7 +32,6 @@ class WithProbs(nn.Module):
 
 
 def rows() -> list[Row]:
-    runtime = peer("onnxruntime")
     images = load_xrays(size=SIZE).images[:COUNT]
     torch.manual_seed(0)
     network = unet()
@@ -42,7 +42,7 @@ def rows() -> list[Row]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # the checks of the size
         graph = exported(WithProbs(network), images[:BATCH])
-    session = runtime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
 
     def ours():
         return segmentation.predict_probs(network, images, batch_size=BATCH)
