@@ -57,6 +57,45 @@ def read_image(source: str | os.PathLike | bytes) -> np.ndarray:
         raise ValueError(f"{name}: cannot be read: {reason}") from error
 
 
+def write_image(picture: np.ndarray, path: str | os.PathLike) -> Path:
+    """Write a picture, whole or not at all.
+
+    Args:
+        picture: (height, width, 3) or (height, width), uint8, RGB or grey.
+        path: the file; its ending names the format, PNG keeps every value. Its folder is made if
+            it is missing.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: another shape or type, or an ending that Pillow does not know.
+    """
+    path, picture = Path(path), np.asarray(picture)
+    if (
+        picture.dtype != np.uint8
+        or picture.ndim not in (2, 3)
+        or picture.shape[2:] not in ((), (3,))
+    ):
+        raise ValueError(
+            "a picture is (height, width, 3) or (height, width) uint8, got "
+            f"{picture.shape} {picture.dtype}"
+        )
+    form = Image.registered_extensions().get(path.suffix.lower())
+    if form is None:
+        raise ValueError(f"{path}: no picture format has the ending {path.suffix!r}; take .png")
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, form)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content.getvalue())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
 def _load(source: str | os.PathLike | bytes) -> tuple[str, bytes]:
     """Name for error messages, and the file's content."""
     if isinstance(source, bytes | bytearray | memoryview):

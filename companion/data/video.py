@@ -124,6 +124,20 @@ def stream_video(file: str | os.PathLike, *, grey: bool = False) -> Iterator[np.
         raise ValueError(f"{file}: ends after {seen} pictures where its header promises {promised}")
 
 
+def frame_count(file: str | os.PathLike) -> int:
+    """How many pictures a video's header promises; 0 where it does not say.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be opened as a video.
+    """
+    capture, _ = _open(file)
+    try:
+        return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+    finally:
+        capture.release()
+
+
 def _open(file: str | os.PathLike) -> tuple[cv2.VideoCapture, Path]:
     file = Path(file)
     if not file.is_file():

@@ -228,3 +228,41 @@ def test_damaged_bytes_give_a_picture_or_a_value_error(photo, file_format):
         assert found.shape[2] == 3
     assert len(refusals) > 50
     assert all(message.startswith(name) for message, name in refusals)
+
+
+@pytest.mark.parametrize("shape", [(20, 30, 3), (20, 30)])
+def test_a_written_picture_reads_the_same(tmp_path, shape):
+    picture = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    path = images.write_image(picture, tmp_path / "new" / "picture.png")
+    np.testing.assert_array_equal(
+        read_image(path), picture.reshape(20, 30, -1).repeat(3 if len(shape) == 2 else 1, 2)
+    )
+
+
+@pytest.mark.parametrize(
+    ("picture", "name", "said"),
+    [
+        (np.zeros((4, 4, 3)), "a.png", "float64"),
+        (np.zeros((4, 4, 4), np.uint8), "a.png", r"\(4, 4, 4\)"),
+        (np.zeros((4, 4, 3), np.uint8), "a.xyz", "xyz"),
+    ],
+)
+def test_what_is_no_picture_is_not_written(tmp_path, picture, name, said):
+    with pytest.raises(ValueError, match=said):
+        images.write_image(picture, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_keeps_what_was_there(tmp_path, monkeypatch):
+    path = images.write_image(np.zeros((4, 4), np.uint8), tmp_path / "a.png")
+    before = path.read_bytes()
+
+    def full(self, content):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(type(path), "write_bytes", full)
+    with pytest.raises(OSError, match="no space"):
+        images.write_image(np.ones((4, 4), np.uint8), path)
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["a.png"]

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from companion.data.video import READ_AHEAD, read_video, stream_video
+from companion.data.video import READ_AHEAD, frame_count, read_video, stream_video
 
 COUNT = 24
 
@@ -109,3 +109,9 @@ def test_a_stream_names_what_is_wrong_with_the_file(tmp_path, film):
     film.write_bytes(b"this is no video" * 100)
     with pytest.raises(ValueError, match="no video"):
         next(stream_video(film))
+
+
+def test_the_header_tells_how_many_pictures(film, tmp_path):
+    assert frame_count(film) == COUNT
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        frame_count(tmp_path / "nothing.avi")

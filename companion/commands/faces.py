@@ -1,0 +1,206 @@
+"""`faces`: find them, keep a gallery of known people, say who somebody is, forget people."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from companion.commands import pictures
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from companion.commands.pictures import Place
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    detect = verbs.add_parser("detect", help="find the faces in pictures")
+    pictures.add_arguments(detect, pictures="write the pictures with frames around the faces here")
+    _detector(detect)
+
+    enroll = verbs.add_parser(
+        "enroll",
+        help="add people to a gallery; enrol nobody without consent",
+        description="Add people to a gallery: one person with --name, or one for each folder. "
+        "All are enrolled or, when one picture cannot be used, none. Enrol nobody without consent.",
+    )
+    _gallery(enroll)
+    enroll.add_argument("--name", help="who is shown; by default each folder's name")
+    enroll.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    enroll.add_argument(
+        "--largest",
+        action="store_true",
+        help="of several faces take the largest",
+    )
+    enroll.add_argument("--add", action="store_true", help="add to people who are known already")
+    pictures.add_device(enroll)
+    _detector(enroll)
+
+    identify = verbs.add_parser("identify", help="say who stands in pictures")
+    _gallery(identify)
+    pictures.add_arguments(identify, pictures="write the pictures with names at the faces here")
+    identify.add_argument(
+        "--threshold", type=float, help="largest distance that counts as the same person"
+    )
+    _detector(identify)
+
+    people = verbs.add_parser("people", help="list who is in a gallery")
+    _gallery(people)
+    forget = verbs.add_parser("forget", help="delete people, and every byte about them")
+    _gallery(forget)
+    forget.add_argument("names", nargs="+", metavar="NAME")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what was asked."""
+    if options.verb == "detect":
+        return _detect(options)
+    from companion.tasks.gallery import Gallery
+
+    if options.verb == "enroll":
+        return _enroll(options)
+    with Gallery(options.gallery, create=False) as gallery:
+        if options.verb == "identify":
+            return _identify(options, gallery)
+        if options.verb == "people":
+            for name, count in gallery.people().items():
+                print(json.dumps({"name": name, "pictures": count}, ensure_ascii=False))
+            return 0
+        unknown = sorted(set(options.names) - set(gallery.people()))
+        if unknown:
+            raise LookupError(f"nobody in {options.gallery} is called {unknown[0]!r}")
+        for name in dict.fromkeys(options.names):
+            gallery.forget(name)
+        return 0
+
+
+def _gallery(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--gallery", type=Path, required=True, metavar="FILE")
+
+
+def _detector(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--method",
+        choices=("cascade", "hog", "cnn"),
+        default="cascade",
+        help="hog is fast and sees frontal faces; cnn finds turned ones, too, some twenty times "
+        "slower on a CPU; cascade (the default) asks cnn where hog finds none",
+    )
+    parser.add_argument(
+        "--upsample", type=int, default=0, help="double the picture so often, for small faces"
+    )
+
+
+def _models(options: argparse.Namespace):
+    from companion.device import pick_device
+    from companion.tasks.face_models import FaceModels
+
+    return FaceModels(device=pick_device(options.device))
+
+
+def _detect(options: argparse.Namespace) -> int:
+    from companion.tasks import faces
+
+    models = _models(options)
+
+    def job(picture: "np.ndarray", place: "Place") -> dict[str, Any]:
+        found = faces.detect(
+            picture, method=options.method, upsample=options.upsample, models=models
+        )
+        if options.pictures:
+            pictures.save(pictures.with_boxes(picture, found.boxes), options.pictures, place)
+        pairs = zip(found.boxes, found.scores, strict=True)
+        return {
+            "faces": [
+                {"box": pictures.corners(box), "score": round(float(s), 3)} for box, s in pairs
+            ]
+        }
+
+    return pictures.for_each(options.paths, job)
+
+
+def _enroll(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from companion.tasks import faces
+    from companion.tasks.gallery import Gallery
+
+    models, codes = _models(options), {}
+    for name, paths in _people(options).items():
+
+        def job(picture: "np.ndarray", place: "Place", name: str = name) -> None:
+            found = faces.detect(
+                picture, method=options.method, upsample=options.upsample, models=models
+            )
+            if options.largest:
+                found = found.largest()
+            if len(found) != 1:
+                raise ValueError(
+                    f"shows {len(found)} faces where one is needed; "
+                    + ("crop it, or pass --largest" if len(found) else "try --upsample 1")
+                )
+            codes.setdefault(name, []).append(faces.embed(picture, found.boxes, models=models))
+
+        if pictures.for_each(paths, job):
+            print("nobody was enrolled", file=sys.stderr)
+            return 1
+    with Gallery(options.gallery) as gallery:
+        people = {name: np.concatenate(found) for name, found in codes.items()}
+        known = set(gallery.people())
+        gallery.enroll_many({name: found for name, found in people.items() if name not in known})
+        for name in sorted(known & set(people)):
+            gallery.enroll(name, people[name], add=options.add)
+    for name, found in people.items():
+        print(json.dumps({"name": name, "pictures": len(found)}, ensure_ascii=False))
+    return 0
+
+
+def _people(options: argparse.Namespace) -> dict[str, list[Path]]:
+    """Names, each with the pictures of that person."""
+    if options.name is not None:
+        return {options.name: options.paths}
+    people: dict[str, list[Path]] = {}
+    for path in options.paths:
+        folders = sorted(each for each in path.iterdir() if each.is_dir()) if path.is_dir() else []
+        if not folders:
+            raise ValueError(
+                f"{path}: whose face is this? Pass --name, or a folder that holds one folder of "
+                "pictures for each person"
+            )
+        for folder in folders:
+            people.setdefault(folder.name, []).append(folder)
+    return people
+
+
+def _identify(options: argparse.Namespace, gallery) -> int:
+    from companion.tasks import faces
+    from companion.tasks.gallery import DEFAULT_THRESHOLD
+
+    models = _models(options)
+    threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
+
+    def job(picture: "np.ndarray", place: "Place") -> dict[str, Any]:
+        boxes = faces.detect(
+            picture, method=options.method, upsample=options.upsample, models=models
+        ).boxes
+        matches = gallery.identify_many(
+            faces.embed(picture, boxes, models=models), threshold=threshold
+        )
+        if options.pictures:
+            names = [match.name if match else "?" for match in matches]
+            pictures.save(pictures.with_boxes(picture, boxes, names), options.pictures, place)
+        return {
+            "faces": [
+                {
+                    "box": pictures.corners(box),
+                    "name": match.name if match else None,
+                    "distance": round(match.distance, 4) if match else None,
+                }
+                for box, match in zip(boxes, matches, strict=True)
+            ]
+        }
+
+    return pictures.for_each(options.paths, job)
