@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup book test run check bench serve lab lock clean
+.PHONY: help setup book test run check bench full serve lab lock clean
 
 # The first interpreter that the locked packages have wheels for; PYTHON=... names another.
 SUITS = -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
@@ -54,6 +54,9 @@ bench: setup  ## measure speed side by side with the named peers; writes benchma
 	@.venv/bin/uv pip install -q --python $(PY) --target _build/peers --no-deps --require-hashes \
 		--no-build-isolation -r requirements/bench.txt
 	PYTHONPATH=_build/peers $(PY) -m benchmarks
+
+full: setup  ## measure on the public sets that COMPANION_DATA holds: all, or SET="chase gtsrb ..."
+	$(PY) -m benchmarks.full_scale $(SET)
 
 serve: book  ## render the book and serve it on http://localhost:8000
 	@$(PY) -m http.server --bind 127.0.0.1 --directory $(HTML) 8000

@@ -10,15 +10,18 @@ the circle of the camera.
 """
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from scipy.ndimage import binary_erosion
 from skimage.filters import sato
 
+from benchmarks.full_scale.measured import Measured, keep
 from companion.data.augment import AffinePerImage, FlipPerImage
 from companion.data.chase import load_chase
 from companion.data.vessels import draw_vessels, even_out
+from companion.device import describe_device, pick_device
 from companion.models import unet
 from companion.seeding import numpy_generator, torch_generator
 from companion.tasks import segmentation
@@ -26,7 +29,7 @@ from companion.tasks import segmentation
 WIDTHS, PATCH, PATCHES, EPOCHS, SEED = (8, 16, 32), 64, 800, 4, 0
 
 
-def main() -> None:
+def measure() -> Iterator[Measured]:
     vessels = load_chase()
     learnt = torch.from_numpy(vessels.children <= "10")
     green = vessels.images[:, 1:2] / 255
@@ -35,13 +38,19 @@ def main() -> None:
     first, second = vessels.first & inside, vessels.second & inside
     print(f"{int(learnt.sum())} photographs to learn from, {int((~learnt).sum())} to test on")
 
-    report("second person", second[~learnt], first[~learnt])
+    split = f"{int(learnt.sum())} / {int((~learnt).sum())}"
+
+    def scored(name: str, found: torch.Tensor, seconds: float) -> Measured:
+        dice = report(f"{name}, {seconds:.0f} s", found, first[~learnt])
+        where = describe_device(pick_device("auto" if "U-Net" in name else "cpu"))
+        return Measured("CHASE_DB1", split, name, "Dice", dice, seconds, where)
+
+    yield scored("the second person", second[~learnt], 0.0)
     start = time.perf_counter()
-    patches = cut_patches(inputs[learnt], first[learnt], inside[learnt])
-    network = trained(*patches)
+    network = trained(*cut_patches(inputs[learnt], first[learnt], inside[learnt]))
     taken = time.perf_counter() - start
     probs = segmentation.predict_probs(network, inputs[~learnt], batch_size=4)
-    report(f"U-Net, {taken:.0f} s", (probs >= 0.5) & inside[~learnt], first[~learnt])
+    yield scored("U-Net on patches", (probs >= 0.5) & inside[~learnt], taken)
 
     chosen = torch.nonzero(learnt).ravel()[2::4]
     tuning, test = (green[chosen], first[chosen], inside[chosen]), green[~learnt]
@@ -53,9 +62,12 @@ def main() -> None:
     def by_network(pictures):
         return segmentation.predict_probs(network, even_out(pictures), batch_size=4)
 
-    for name, method in ((f"drawn only, {taken:.0f} s", by_network), ("Sato's filter", ridges)):
+    for name, method, seconds in (
+        ("U-Net that has only seen drawn vessels", by_network, taken),
+        ("Sato's filter", ridges, 0.0),
+    ):
         cut = best_cut(method(tuning[0]), *tuning[1:])
-        report(name, (method(test) >= cut) & inside[~learnt], first[~learnt])
+        yield scored(name, (method(test) >= cut) & inside[~learnt], seconds)
 
 
 def trained(images: torch.Tensor, masks: torch.Tensor) -> torch.nn.Module:
@@ -114,16 +126,18 @@ def pooled_dice(found: torch.Tensor, drawn: torch.Tensor) -> float:
     return float(2 * (found & drawn).sum() / (found.sum() + drawn.sum()))
 
 
-def report(name: str, found: torch.Tensor, drawn: torch.Tensor) -> None:
+def report(name: str, found: torch.Tensor, drawn: torch.Tensor) -> float:
     scores = segmentation.score(found, drawn)
     sensitivity = float((found & drawn).sum() / drawn.sum())
     precision = float((found & drawn).sum() / found.sum())
     print(
-        f"{name:<22} Dice {scores.dice.mean():.3f} (worst {scores.dice.min():.3f}), "
+        f"{name:<46} Dice {scores.dice.mean():.3f} (worst {scores.dice.min():.3f}), "
         f"sensitivity {sensitivity:.3f}, precision {precision:.3f}, "
-        f"edges {scores.surface.mean():.2f} pixels apart"
+        f"edges {scores.surface.mean():.2f} pixels apart",
+        flush=True,
     )
+    return scores.dice.mean().item()
 
 
 if __name__ == "__main__":
-    main()
+    keep(measure())

@@ -17,14 +17,17 @@ identity.
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.full_scale.measured import Measured, keep
 from companion.data.mot import MotTracks, read_mot
 from companion.data.public import public_folder
 from companion.data.video import read_video
 from companion.data.weights import yolov4_tiny
+from companion.device import describe_device, pick_device
 from companion.models.darknet import Darknet
 from companion.tasks.background import RunningMedian
 from companion.tasks.counting import count, crossings
@@ -37,22 +40,22 @@ CARS = View(travel=(0, 25), least=4000, dark=0.1)
 LINE = {"middle": ((0, 216), (768, 216))}
 SIZE, PICTURES = (288, 512), 750  # height and width for the detector, and how many pictures
 PERSON = 0
+CPU = describe_device(pick_device("cpu"))
 
 
-def main() -> None:
-    numbers = [int(word) for word in sys.argv[1:]]
-    count_cars(
+def measure(size: tuple[int, int] = SIZE, pictures: int = PICTURES) -> Iterator[Measured]:
+    yield count_cars(
         public_folder("videos", source="https://github.com/intel-iot-devkit/sample-videos")
         / "car-detection.mp4"
     )
-    follow_people(
+    yield from follow_people(
         public_folder("MOT13_video_gt", source="https://motchallenge.net/data/MOT17/"),
-        tuple(numbers[:2]) or SIZE,
-        numbers[2] if len(numbers) > 2 else PICTURES,
+        size,
+        pictures,
     )
 
 
-def count_cars(file: Path) -> None:
+def count_cars(file: Path) -> Measured:
     start = time.perf_counter()
     film = read_video(file, grey=True)
     background, found = RunningMedian(film.frames[::10]), []
@@ -68,9 +71,18 @@ def count_cars(file: Path) -> None:
     at = ", ".join(str(crossing.picture) for crossing in passed)
     print(f"cars: {up} up, {down} down (by hand 2 and 2), in pictures {at}")
     print(f"from file to count {played / taken:.1f} times as fast as the film plays")
+    return Measured(
+        "car-detection.mp4",
+        f"none / {len(film.frames)} pictures",
+        "running median, SORT, one line",
+        "cars counted (by hand 4)",
+        float(up + down),
+        taken,
+        CPU,
+    )
 
 
-def follow_people(folder: Path, size: tuple[int, int], count: int) -> None:
+def follow_people(folder: Path, size: tuple[int, int], count: int) -> Iterator[Measured]:
     pictures = read_video(folder / "MOT17-13-raw.h265", count=count, allow_short=True).frames
     truth = MotTracks(*(part[: len(pictures)] for part in read_mot(folder / "gt.txt")))
     marked = [number for number, boxes in enumerate(truth.boxes) if len(boxes)]
@@ -91,7 +103,22 @@ def follow_people(folder: Path, size: tuple[int, int], count: int) -> None:
         f"{1 - followed.misses / followed.boxes:.3f} of tracks, {followed.switches} changes of "
         f"identity; {taken:.0f} s"
     )
+    for what, value in {
+        "recall of boxes": 1 - detected.misses / detected.boxes,
+        "recall of tracks": 1 - followed.misses / followed.boxes,
+        "changes of identity": float(followed.switches),
+    }.items():
+        yield Measured(
+            "MOT17-13, half size",
+            f"none / {len(marked)} pictures",
+            f"YOLOv4-tiny as published, {size[1]} x {size[0]}, SORT",
+            what,
+            value,
+            taken,
+            CPU,
+        )
 
 
 if __name__ == "__main__":
-    main()
+    numbers = [int(word) for word in sys.argv[1:]]
+    keep(measure(tuple(numbers[:2]) or SIZE, numbers[2] if len(numbers) > 2 else PICTURES))

@@ -8,10 +8,12 @@ there, from the pictures in memory to the last step, the first epoch's warming u
 """
 
 import sys
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
 
+from benchmarks.full_scale.measured import Measured, keep
 from companion.data.augment import AffinePerImage, FlipPerImage
 from companion.data.fashion_mnist import load_fashion_mnist
 from companion.data.tensors import TensorBatches
@@ -23,8 +25,7 @@ from companion.training import fit, predict
 EPOCHS, BATCH, RATE, DECAY = 20, 512, 0.4, 5e-4
 
 
-def main() -> None:
-    seeds = [int(word) for word in sys.argv[1:]] or [0]
+def measure(seeds: Sequence[int] = (0,)) -> Iterator[Measured]:
     device = pick_device()
     train, test = load_fashion_mnist()
     where = describe_device(device)
@@ -37,6 +38,15 @@ def main() -> None:
         found = predict(network, test.images / 255).argmax(dim=1).cpu()
         accuracy = (found == test.labels).double().mean().item()
         print(f"seed {seed}: accuracy {accuracy:.4f} after {watch.seconds:.1f} s", flush=True)
+        yield Measured(
+            "Fashion-MNIST",
+            f"{len(train.labels):,} / {len(test.labels):,}",
+            f"ResNet-20, {EPOCHS} epochs, seed {seed}",
+            "accuracy",
+            accuracy,
+            watch.seconds,
+            where,
+        )
 
 
 def trained(network: nn.Module, train, seed: int) -> None:
@@ -67,4 +77,4 @@ def trained(network: nn.Module, train, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    keep(measure([int(word) for word in sys.argv[1:]] or [0]))

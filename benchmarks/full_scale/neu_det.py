@@ -12,6 +12,7 @@ Where the folder holds a part of the set only, the first line says so by its cou
 """
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -21,9 +22,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from benchmarks.full_scale.measured import Measured, keep
 from companion.data.neu_det import CLASSES, SIDE, SteelSurfaces, load_neu_det
 from companion.data.weights import mobilenet_weights
-from companion.device import Stopwatch, pick_device
+from companion.device import Stopwatch, describe_device, pick_device
 from companion.models import MobileNetFeatures
 from companion.tasks.diagnosis import rate
 from companion.training import predict
@@ -31,7 +33,7 @@ from companion.training import predict
 DEPTHS, RIMS = (10, 13), (0, 32)
 
 
-def main() -> None:
+def measure() -> Iterator[Measured]:
     device = pick_device()
     train, test = load_neu_det("train"), load_neu_det("test")
     print(f"{len(train)} photographs to learn from, {len(test)} to test on")
@@ -51,6 +53,15 @@ def main() -> None:
     mistakes = found != test.labels.numpy()
     for label, guess in zip(test.labels[torch.from_numpy(mistakes)], found[mistakes], strict=True):
         print(f"  {CLASSES[label]} called {CLASSES[guess]}")
+    yield Measured(
+        "NEU-DET",
+        f"{len(train):,} / {len(test):,}",
+        "MobileNetV2's features, frozen, and a linear layer",
+        "accuracy",
+        1 - mistakes.mean().item(),
+        taken,
+        describe_device(device),
+    )
     pointing(network, search.best_estimator_, test)
 
 
@@ -100,4 +111,4 @@ def report_hits(sums: torch.Tensor, steel: SteelSurfaces, rim: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    keep(measure())
