@@ -128,12 +128,13 @@ def _grid(inverse: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
     One matrix product for the whole batch; `affine_grid` takes several times as long.
     """
-    on = {"device": inverse.device}
-    columns = torch.arange(width, **on) + 0.5 - width / 2
-    rows = torch.arange(height, **on) + 0.5 - height / 2
-    ones = torch.ones(height, width, **on)
+    device = inverse.device
+    columns = torch.arange(width, device=device) + 0.5 - width / 2
+    rows = torch.arange(height, device=device) + 0.5 - height / 2
+    ones = torch.ones(height, width, device=device)
     places = torch.stack([columns * ones, rows[:, None] * ones, ones]).flatten(1)  # (3, H * W)
-    half = torch.tensor([width / 2, height / 2], **on)  # the units: half an image, from the centre
+    # The units are half an image, from the centre.
+    half = torch.tensor([width / 2, height / 2], device=device)
     sources = (inverse / half[:, None]).reshape(-1, 3) @ places  # (2 N, H * W)
     return sources.view(-1, 2, height, width).permute(0, 2, 3, 1)
 

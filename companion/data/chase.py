@@ -53,9 +53,11 @@ def load_chase(folder: str | os.PathLike | None = None) -> Vessels:
     root = public_folder("CHASEDB1", source=SOURCE) if folder is None else Path(folder)
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: there is no such folder")
-    files = sorted(file for file in root.iterdir() if _NAME.fullmatch(file.name))
-    if not files:
+    names = sorted(file.name for file in root.iterdir())
+    found = [match for match in map(_NAME.fullmatch, names) if match]
+    if not found:
         raise ValueError(f"{root}: holds no photograph called Image_01L.jpg or the like")
+    files = [root / match.string for match in found]
     images = [_read(file, "RGB") for file in files]
     first, second = (
         [_read(file.with_name(f"{file.stem}_{grader}.png"), "1") for file in files]
@@ -68,7 +70,7 @@ def load_chase(folder: str | os.PathLike | None = None) -> Vessels:
         images=torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(),
         first=torch.from_numpy(np.stack(first)).unsqueeze(1),
         second=torch.from_numpy(np.stack(second)).unsqueeze(1),
-        children=np.array([_NAME.fullmatch(file.name).group(1) for file in files]),
+        children=np.array([match[1] for match in found]),
     )
 
 

@@ -60,7 +60,8 @@ def load_fashion_mnist(folder: str | os.PathLike | None = None) -> tuple[Part, P
         images = _values(root / f"{stem}-images-idx3-ubyte.gz", sums, source, header=16)
         labels = _values(root / f"{stem}-labels-idx1-ubyte.gz", sums, source, header=8)
         parts.append(Part(images.view(-1, 1, 28, 28), labels.long()))
-    return tuple(parts)
+    train, test = parts
+    return train, test
 
 
 def _values(file: Path, sums: dict[str, str], source: str, *, header: int) -> torch.Tensor:

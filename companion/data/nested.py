@@ -68,7 +68,7 @@ def count_samples(value: Any) -> int:
     Raises:
         TypeError: the structure holds neither.
     """
-    if isinstance(value, torch.Tensor | list) and getattr(value, "ndim", 1):
+    if isinstance(value, list) or (isinstance(value, torch.Tensor) and value.ndim):
         return len(value)
     if isinstance(value, tuple) and value:
         return count_samples(value[0])

@@ -113,12 +113,12 @@ def _read_boxes(file: Path) -> tuple[torch.Tensor, torch.Tensor]:
         root = ElementTree.parse(file).getroot()
         found = [
             (
-                [float(each.find("bndbox").findtext(side)) for side in _SIDES],
-                each.findtext("name").strip(),
+                [float(_text(each, f"bndbox/{side}")) for side in _SIDES],
+                _text(each, "name").strip(),
             )
             for each in root.iter("object")
         ]
-    except (ElementTree.ParseError, AttributeError, TypeError, ValueError) as error:
+    except (ElementTree.ParseError, ValueError) as error:
         raise ValueError(f"{file}: is no Pascal VOC annotation: {error}") from error
     labels = torch.tensor([_label(name, file) for _, name in found], dtype=torch.int64)
     boxes = torch.tensor([box for box, _ in found], dtype=torch.float32).reshape(-1, 4)
@@ -127,6 +127,14 @@ def _read_boxes(file: Path) -> tuple[torch.Tensor, torch.Tensor]:
     if not inside or not (boxes[:, :2] < boxes[:, 2:]).all():
         raise ValueError(f"{file}: a box has no area or leaves the {SIDE} x {SIDE} pixels")
     return boxes, labels
+
+
+def _text(element: ElementTree.Element, path: str) -> str:
+    """What stands below an element, at `path`."""
+    text = element.findtext(path)
+    if text is None:
+        raise ValueError(f"<{element.tag}> lacks {path}")
+    return text
 
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")

@@ -47,7 +47,7 @@ class Camera:
     horizon: float = 0.45
     near: float = 0.8
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if min(self.width, self.height) < 16:
             raise ValueError(
                 f"a picture needs at least 16 x 16 pixels, got {self.width} x {self.height}"

@@ -52,7 +52,8 @@ def paint_things(image: np.ndarray, world: World, camera: Camera, ground: np.nda
         Labels and depth.
     """
     things = world.things
-    faces = np.zeros(image.shape[:2], np.int32)  # 0 is the background, face f is f + 1
+    height, width = image.shape[:2]
+    faces = np.zeros((height, width), np.int32)  # 0 is the background, face f is f + 1
     whole = np.zeros(len(things), np.int64)
     placed = _place(world, camera)
     owners, painted = [-1], []
@@ -66,14 +67,13 @@ def paint_things(image: np.ndarray, world: World, camera: Camera, ground: np.nda
                 owners.append(row)
                 painted.append(number)
         whole[row] = np.count_nonzero(faces[top:bottom, left:right] >= face)
-    owners = np.array(owners, np.int32)
-    owner = owners[faces]
-    depth = np.repeat(ground, faces.shape[1], axis=1)
+    owner_of = np.array(owners, np.int32)
+    depth = np.repeat(ground, width, axis=1)
     if painted:
         _set_depth(depth, faces, placed.corners[painted])
     pixels = np.bincount(faces.ravel(), minlength=len(owners))
-    seen = np.bincount(owners[1:], pixels[1:], minlength=len(things)).astype(np.int64)
-    return Painting(owner, depth, whole, seen)
+    seen = np.bincount(owner_of[1:], pixels[1:], minlength=len(things)).astype(np.int64)
+    return Painting(owner_of[faces], depth, whole, seen)
 
 
 def paint_shadows(image: np.ndarray, world: World, camera: Camera, strength: float) -> None:

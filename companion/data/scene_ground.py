@@ -101,7 +101,7 @@ def _ground(road: Road, camera: Camera, depth: np.ndarray) -> np.ndarray:
     return _mix(parts)
 
 
-def _covered(distance: np.ndarray, half: float, pixel: np.ndarray) -> np.ndarray:
+def _covered(distance: np.ndarray, half: float | np.float32, pixel: np.ndarray) -> np.ndarray:
     """Share of each pixel, `pixel` metres wide, within `half` a width; overwrites the distance."""
     half = np.float32(half)
     np.abs(distance, out=distance)

@@ -5,9 +5,11 @@ end near the camera to 1 at the far end, up from 0 at the ground to 1. Polygons 
 in which they are painted. Only what the camera can see is there: the near end and one side.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 END, LEFT, RIGHT, TOP, SELF = range(5)
 """Which way a polygon faces, for its brightness; SELF shines by itself."""
@@ -44,25 +46,51 @@ class Pen:
     """Collects polygons."""
 
     def __init__(self, side: int = 0, turned: bool = False):
-        self.polygons, self.side, self.turned = [], side, turned
+        self.polygons: list[tuple[np.ndarray, int, int, bool, float]] = []
+        self.side, self.turned = side, turned
 
-    def add(self, vertices, material, facing=END, *, solid=True, fine=0):
+    def add(
+        self,
+        vertices: ArrayLike,
+        material: int,
+        facing: int = END,
+        *,
+        solid: bool = True,
+        fine: float = 0,
+    ) -> None:
         """A polygon of (across, deep, up) vertices."""
         self.polygons.append((np.array(vertices, float), material, facing, solid, fine))
 
-    def end(self, a0, a1, h0, h1, material, *, deep=0.0, **options):
+    def end(
+        self,
+        a0: float,
+        a1: float,
+        h0: float,
+        h1: float,
+        material: int,
+        *,
+        deep: float = 0.0,
+        **options: Any,
+    ) -> None:
         """A rectangle that faces the camera."""
         corners = [(a0, deep, h0), (a1, deep, h0), (a1, deep, h1), (a0, deep, h1)]
         self.add(corners, material, options.pop("facing", END), **options)
 
-    def flank(self, profile, material, *, across=0.5, **options):
+    def flank(
+        self,
+        profile: np.ndarray | Iterable[tuple[float, float]],
+        material: int,
+        *,
+        across: float = 0.5,
+        **options: Any,
+    ) -> None:
         """A polygon on the side that can be seen, of (from the rear, up) vertices."""
         if self.side:
             facing = RIGHT if self.side > 0 else LEFT
             outline = [(self.side * across, 1 - s if self.turned else s, h) for s, h in profile]
             self.add(outline, material, options.pop("facing", facing), **options)
 
-    def wheels(self, places, radius_deep, radius_up):
+    def wheels(self, places: Iterable[float], radius_deep: float, radius_up: float) -> None:
         """Wheels on the side that can be seen."""
         angles = np.linspace(0, 2 * np.pi, 10, endpoint=False)
         for place in places:
@@ -76,7 +104,17 @@ class Pen:
                 )
                 self.flank(circle, material, solid=share == 1, fine=7 if share == 1 else 22)
 
-    def disc(self, across, up, radius_across, radius_up, material, *, corners=12, **options):
+    def disc(
+        self,
+        across: float,
+        up: float,
+        radius_across: float,
+        radius_up: float,
+        material: int,
+        *,
+        corners: int = 12,
+        **options: Any,
+    ) -> None:
         """An ellipse that faces the camera."""
         angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + np.pi / corners
         rim = np.stack(
@@ -95,8 +133,16 @@ class Pen:
         ends = np.cumsum([len(polygon) for polygon in vertices])
         starts = np.append(0, ends[:-1])
         corners = np.linspace(starts, ends - 1, 4, axis=1).astype(int)
-        rest = map(np.array, (material, facing, solid, fine))
-        parts = (np.concatenate(vertices), starts, ends, *rest)
-        for part in (*parts, corners):
+        form = Shape(
+            np.concatenate(vertices),
+            starts,
+            ends,
+            np.array(material),
+            np.array(facing),
+            np.array(solid),
+            np.array(fine),
+            corners,
+        )
+        for part in form:
             part.flags.writeable = False  # shapes are kept and shared
-        return Shape(*parts, corners)
+        return form

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from companion.data.scene_camera import Camera
 from companion.data.scene_world import SIZES, Kind, Light, Road, Things, Weather, World
@@ -32,8 +33,8 @@ VISIBILITY = {"clear": 2500.0, "cloudy": 1800.0, "rain": 350.0, "fog": 90.0}
 def random_world(
     generator: np.random.Generator,
     *,
-    weather: str | None = None,
-    light: str | None = None,
+    weather: Weather | None = None,
+    light: Light | None = None,
     reach: float = 110.0,
 ) -> tuple[World, float]:
     """Draw a road scene around a camera at along = 0.
@@ -47,8 +48,8 @@ def random_world(
     Returns:
         The world, and the lateral place of the camera in one of its lanes, metres.
     """
-    weather = weather or get_args(Weather)[_pick(generator, (0.45, 0.2, 0.175, 0.175))]
-    light = light or get_args(Light)[_pick(generator, (0.65, 0.15, 0.2))]
+    weather = weather or get_args(Weather)[_pick(generator, (0.45, 0.2, 0.175, 0.175), 1)[0]]
+    light = light or get_args(Light)[_pick(generator, (0.65, 0.15, 0.2), 1)[0]]
     town = bool(generator.random() < 0.45)
     road = Road(
         lanes=int(generator.integers(1, 4)),
@@ -75,7 +76,7 @@ def random_world(
     return world, camera_lateral
 
 
-def _pick(generator: np.random.Generator, shares: tuple[float, ...], count: int | None = None):
+def _pick(generator: np.random.Generator, shares: tuple[float, ...], count: int) -> np.ndarray:
     """Numbers from 0 on that come up in the given shares."""
     return np.searchsorted(np.cumsum(shares)[:-1], generator.random(count), side="right")
 
@@ -84,7 +85,7 @@ def vehicles(
     generator: np.random.Generator,
     lateral: np.ndarray,
     along: np.ndarray,
-    **given: np.ndarray | float,
+    **given: ArrayLike,
 ) -> Things:
     """Vehicles of random kind, size and colour: 62 % cars, 20 % trucks, 18 % buses."""
     count = len(along)
@@ -99,7 +100,7 @@ def vehicles(
     return Things.make(kind, lateral, along, **made)
 
 
-def _traffic(generator, road: Road, own: int, reach: float) -> Things:
+def _traffic(generator: np.random.Generator, road: Road, own: int, reach: float) -> Things:
     """Vehicles in every lane, at least 11 m from middle to middle; all in a lane are as fast."""
     lane = np.arange(-road.oncoming, road.lanes)[:, None]
     gaps = 11 + generator.uniform(14, 55, lane.shape) * generator.exponential(1, (len(lane), 12))
@@ -116,7 +117,7 @@ def _traffic(generator, road: Road, own: int, reach: float) -> Things:
     )  # fmt: skip
 
 
-def _people(generator, road: Road) -> Things:
+def _people(generator: np.random.Generator, road: Road) -> Things:
     count = generator.poisson(2.6 if road.town else 1.1)
     along = generator.uniform(6, 55, count)
     crossing = generator.random(count) < 0.3
@@ -134,7 +135,12 @@ def _people(generator, road: Road) -> Things:
     )  # fmt: skip
 
 
-def people(generator, lateral, along, **given) -> Things:
+def people(
+    generator: np.random.Generator,
+    lateral: np.ndarray,
+    along: np.ndarray,
+    **given: ArrayLike,
+) -> Things:
     """People of random height and clothes; those who walk towards the camera show their face."""
     count = len(along)
     walk = given.get("speed", np.zeros(count))
@@ -147,7 +153,7 @@ def people(generator, lateral, along, **given) -> Things:
     )  # fmt: skip
 
 
-def _signs(generator, road: Road) -> Things:
+def _signs(generator: np.random.Generator, road: Road) -> Things:
     count = generator.poisson(1.5)
     along = generator.uniform(7, 60, count)
     left = (generator.random(count) < 0.25) & (road.oncoming == 0)
@@ -162,7 +168,8 @@ def roadside(generator: np.random.Generator, road: Road, reach: float = 150.0) -
     """Trees, houses and street lamps on both sides of a road."""
     count = generator.poisson(6 if road.town else 25)
     side = np.where(generator.random(count) < 0.5, -1, 1)
-    offset = generator.uniform(*((2.4, 3.4) if road.town else (3.5, 26)), count)
+    nearest, farthest = (2.4, 3.4) if road.town else (3.5, 26.0)
+    offset = generator.uniform(nearest, farthest, count)
     trees = Things.make(
         Kind.TREE, _beside(road, side, offset), generator.uniform(6, reach, count),
         size=SIZES[Kind.TREE] * generator.uniform(0.6, 1.25, (count, 1)),

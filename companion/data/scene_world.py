@@ -1,10 +1,12 @@
 """What stands and moves on a road: places in metres, sizes, speeds, weather and light."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 class Kind(IntEnum):
@@ -33,6 +35,9 @@ SIZES = np.array(
 
 Weather = Literal["clear", "cloudy", "rain", "fog"]
 Light = Literal["day", "dusk", "night"]
+
+Lanes = TypeVar("Lanes", float, np.ndarray)
+"""One lane, or an array of lanes."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Road:
         """Right edge of the asphalt, metres."""
         return self.lanes * self.lane_width + 0.6
 
-    def middle(self, lane: int | np.ndarray) -> float | np.ndarray:
+    def middle(self, lane: Lanes) -> Lanes:
         """Middle of a lane, metres; lane -1 is the first one of the other direction."""
         return (lane + 0.5) * self.lane_width
 
@@ -102,7 +107,7 @@ class Things:
     def __len__(self) -> int:
         return len(self.kind)
 
-    def take(self, rows: np.ndarray) -> "Things":
+    def take(self, rows: np.ndarray | Sequence[int]) -> "Things":
         """Some of the things."""
         return Things(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
@@ -114,10 +119,10 @@ class Things:
 
     @staticmethod
     def make(
-        kind: int | np.ndarray,
-        lateral: np.ndarray,
-        along: np.ndarray,
-        **given: np.ndarray | float,
+        kind: ArrayLike,
+        lateral: ArrayLike,
+        along: ArrayLike,
+        **given: ArrayLike,
     ) -> "Things":
         """Things of usual size, grey, at rest; whatever is `given` instead, by attribute.
 
@@ -153,7 +158,7 @@ class Things:
 _TYPES = {"heading": np.int64, "braking": bool, "style": np.int64, "identity": np.int64}
 
 
-def _column(value, shape: tuple[int, ...], kind: type) -> np.ndarray:
+def _column(value: ArrayLike, shape: tuple[int, ...], kind: type) -> np.ndarray:
     """One value per row, or the same for all."""
     value = np.asarray(value, kind)
     if value.ndim == 0:
@@ -183,7 +188,7 @@ class World:
     sun: float = 40.0
     backdrop: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.weather not in get_args(Weather) or self.light not in get_args(Light):
             raise ValueError(
                 f"weather is one of {get_args(Weather)} and light one of {get_args(Light)}, got "

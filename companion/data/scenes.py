@@ -17,7 +17,7 @@ from companion.data.scene_drawing import paint_shadows, paint_things
 from companion.data.scene_ground import paint_background
 from companion.data.scene_light import light_up
 from companion.data.scene_sampling import random_camera, random_world
-from companion.data.scene_world import CLASSES, World
+from companion.data.scene_world import CLASSES, Light, Weather, World
 
 __all__ = [
     "CLASSES",
@@ -96,8 +96,8 @@ class Scenes:
     category: torch.Tensor
     instance: torch.Tensor
     depth: torch.Tensor
-    weather: tuple[str, ...]
-    light: tuple[str, ...]
+    weather: tuple[Weather, ...]
+    light: tuple[Light, ...]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -169,7 +169,7 @@ def _rims(depth: np.ndarray, image: np.ndarray, sky: np.ndarray) -> np.ndarray:
     if not top:
         return depth
     red, green, blue = cv2.split(cv2.absdiff(image[:top], sky))
-    changed = (red | green | blue) > 0
+    changed = (red > 0) | (green > 0) | (blue > 0)
     inverse = cv2.dilate(1 / depth[:top], np.ones((5, 5), np.uint8))
     depth = depth.copy()
     rim = changed & np.isinf(depth[:top]) & (inverse > 0)
@@ -182,8 +182,8 @@ def draw_scenes(
     size: int = 128,
     *,
     seed: int = 0,
-    weather: str | None = None,
-    light: str | None = None,
+    weather: Weather | None = None,
+    light: Light | None = None,
 ) -> Scenes:
     """Draw stills of random roads.
 
@@ -223,8 +223,8 @@ def draw_sequence(
     *,
     seed: int = 0,
     rate: float = 10.0,
-    weather: str | None = None,
-    light: str | None = None,
+    weather: Weather | None = None,
+    light: Light | None = None,
 ) -> Scenes:
     """Draw a video: one random road on which everybody moves, the camera too.
 
@@ -258,7 +258,7 @@ def draw_sequence(
 
 
 def _collect(frames: list[Frame], worlds: list[World], shape: tuple[int, int]) -> Scenes:
-    def stacked(name: str, kind: type) -> torch.Tensor:
+    def stacked(name: str, kind: type[np.generic]) -> torch.Tensor:
         empty = np.zeros((0, *shape, *([3] if name == "image" else [])), kind)
         return torch.from_numpy(np.stack([getattr(f, name) for f in frames]) if frames else empty)
 

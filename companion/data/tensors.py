@@ -105,15 +105,16 @@ class TensorBatches:
             first, end = number * size, min((number + 1) * size, self.samples)
             if self._even:
                 end -= (end - first) % self._processes
-            rows = slice(first + self._rank, end, self._processes)
+            rows: slice | torch.Tensor = slice(first + self._rank, end, self._processes)
             if order is not None:
                 rows = order[rows]
             inputs, targets = _take(self.inputs, rows), _take(self.targets, rows)
-            if self.augment is not None:
-                inputs, targets = self._augmented(inputs, targets)
+            inputs, targets = self._augmented(inputs, targets)
             yield map_tensors(_plain, inputs), map_tensors(_plain, targets)
 
     def _augmented(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
+        if self.augment is None:
+            return inputs, targets
         if self.generator is None:
             return self.augment(inputs, targets)
         seed = int(torch.randint(2**62, (), generator=self.generator))

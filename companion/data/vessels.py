@@ -128,7 +128,7 @@ def _grounds(count: int, size: int, generator: np.random.Generator) -> np.ndarra
 
 def _add_vessels(ground: np.ndarray, mask: np.ndarray, generator: np.random.Generator) -> None:
     size = len(ground)
-    path, width = None, 0
+    path, width = None, 0.0
     for number in range(generator.integers(1, 6)):
         if number % 2 and path is not None:
             inside = path[((path > 0) & (path < size)).all(axis=1)]

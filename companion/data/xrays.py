@@ -72,7 +72,7 @@ class Xrays:
     folder: Path
     skipped: tuple[Skipped, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         lengths = {name: len(getattr(self, name)) for name in _COLUMNS}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"every X-ray needs one label, patient and file, got {lengths}")
@@ -264,9 +264,9 @@ def _read_grey(file: Path, size: int) -> np.ndarray:
                     "grey are needed; convert it first"
                 )
             picture.load()
-            if size != SIDE:
-                picture = picture.resize((size, size), Image.Resampling.BILINEAR)
-            return np.array(picture)
+            if size == SIDE:
+                return np.array(picture)
+            return np.array(picture.resize((size, size), Image.Resampling.BILINEAR))
     except MemoryError:
         raise
     except Exception as error:  # damaged files make Pillow's decoders raise almost anything

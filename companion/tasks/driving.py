@@ -86,7 +86,8 @@ def drive(
     planner = Planner(simulation, rules)
     generator = np.random.default_rng((seed, 7))
     needs_pictures = record is not None or (see is not None and see is not blind)
-    history, rows = [], {name: [] for name in ("speed", "acceleration", "gap")}
+    history: list[dict[int, np.ndarray]] = []
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in ("speed", "acceleration", "gap")}
     hard = np.zeros(len(simulation))
     for _ in range(round(seconds / STEP)):
         going = np.flatnonzero(simulation.running)

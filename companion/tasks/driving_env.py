@@ -15,7 +15,7 @@ from companion.tasks.driving_simulation import STEER, STEP, STRONGEST, Simulatio
 from companion.tasks.driving_traffic import HARDEST
 
 
-class DrivingEnv(gymnasium.Env):
+class DrivingEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     """Drive by a forward camera.
 
     Observations are a dictionary: "camera", (height, width, 3) uint8 RGB, and "speed", (1,)
@@ -45,7 +45,7 @@ class DrivingEnv(gymnasium.Env):
         (False, False)
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # gymnasium's lacks ClassVar
         "render_modes": ["rgb_array"],
         "render_fps": round(1 / STEP),
     }
@@ -82,7 +82,7 @@ class DrivingEnv(gymnasium.Env):
         seed_of_road = int(self.np_random.integers(2**31))
         self.simulation = Simulation(1, seed=seed_of_road, **self._settings)
         self._done = 0
-        return self._observe(), self._info()
+        return self._observe(self.simulation), self._info(self.simulation)
 
     def step(
         self, action: np.ndarray
@@ -100,22 +100,26 @@ class DrivingEnv(gymnasium.Env):
         driven = (simulation.along[0] - place) / (STEP * simulation.desired[0])
         jerk = 0.0 if crashed else abs(simulation.acceleration[0] - before) / STEP
         reward = float(driven - 0.02 * jerk - 20 * crashed)
-        return self._observe(), reward, crashed, self._done >= self._steps, self._info()
+        seen, info = self._observe(simulation), self._info(simulation)
+        return seen, reward, crashed, self._done >= self._steps, info
 
     def render(self) -> np.ndarray | None:
         """A picture of five times the size, where `render_mode` asks for pictures."""
         if self.render_mode is None:
             return None
+        if self.simulation is None:
+            raise RuntimeError("call reset() before the first render()")
         width, height = self._size
         generator = np.random.default_rng(self._done)
         return look(self.simulation, 0, generator, width=5 * width, height=5 * height)
 
-    def _observe(self) -> dict[str, np.ndarray]:
+    def _observe(self, simulation: Simulation) -> dict[str, np.ndarray]:
         width, height = self._size
-        picture = look(self.simulation, 0, self.np_random, width=width, height=height)
-        return {"camera": picture, "speed": self.simulation.speed.astype(np.float32)}
+        picture = look(simulation, 0, self.np_random, width=width, height=height)
+        return {"camera": picture, "speed": simulation.speed.astype(np.float32)}
 
-    def _info(self) -> dict[str, Any]:
+    @staticmethod
+    def _info(simulation: Simulation) -> dict[str, Any]:
         """The truth, for measuring; a learner must not use it."""
-        truth = self.simulation.truth()
-        return {"gap": float(truth.gap[0, 1]), "hit": int(self.simulation.hit[0])}
+        truth = simulation.truth()
+        return {"gap": float(truth.gap[0, 1]), "hit": int(simulation.hit[0])}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 
@@ -90,8 +90,8 @@ class Simulation:
         episodes: int,
         *,
         seed: int = 0,
-        weather: str | Sequence[str] = ("clear", "cloudy", "rain"),
-        light: str | Sequence[str] = ("day", "dusk"),
+        weather: Weather | Sequence[Weather] = ("clear", "cloudy", "rain"),
+        light: Light | Sequence[Light] = ("day", "dusk"),
         person: float = 0.25,
         visibility: float | None = None,
     ):
@@ -265,8 +265,8 @@ class Simulation:
         )
         still = World(self.road, still).moved(self.time).things
         return World(
-            self.road, Things.join(moving, still), str(self._weather[row]), str(self._light[row]),
-            visibility=self._visibility or VISIBILITY[str(self._weather[row])],
+            self.road, Things.join(moving, still), self._weather[row], self._light[row],
+            visibility=self._visibility or VISIBILITY[self._weather[row]],
             sun=sun, backdrop=row + 97 * self._seed,
         )  # fmt: skip
 
@@ -305,8 +305,13 @@ class Simulation:
         return cars, Things.join(trees, coming, walking), float(generator.uniform(-150, 150))
 
 
-def _drawn(generator, names: str | Sequence[str], known: tuple, count: int) -> np.ndarray:
-    names = [names] if isinstance(names, str) else list(names)
-    if not names or not set(names) <= set(known):
-        raise ValueError(f"weather and light are among {known}, got {names}")
-    return np.array(names)[generator.integers(len(names), size=count)]
+_Name = TypeVar("_Name", bound=str)
+
+
+def _drawn(
+    generator: np.random.Generator, names: _Name | Sequence[_Name], known: tuple, count: int
+) -> list[_Name]:
+    several = [names] if isinstance(names, str) else list(names)
+    if not several or not set(several) <= set(known):
+        raise ValueError(f"weather and light are among {known}, got {several}")
+    return [several[each] for each in generator.integers(len(several), size=count)]

@@ -38,10 +38,10 @@ USUAL = Driver()
 
 
 def follow(
-    speed: np.ndarray,
-    desired: np.ndarray,
-    gap: np.ndarray,
-    closing: np.ndarray,
+    speed: np.ndarray | float,
+    desired: np.ndarray | float,
+    gap: np.ndarray | float,
+    closing: np.ndarray | float,
     driver: Driver = USUAL,
 ) -> np.ndarray:
     """Acceleration of the Intelligent Driver Model.
