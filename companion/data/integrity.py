@@ -79,11 +79,11 @@ def _file_fault(folder: Path, row: list[str]) -> str | None:
         return "RECORD gives no sha256 for it"
     name, wanted, size = row
     file = folder / name
-    if not file.resolve().is_relative_to(folder.resolve()):
-        return "lies outside the set"
-    if not file.is_file():
-        return "is missing"
     try:
+        if not file.resolve().is_relative_to(folder.resolve()):
+            return "lies outside the set"
+        if not file.is_file():
+            return "is missing"
         if size and file.stat().st_size != int(size):
             return f"has {file.stat().st_size} bytes instead of {size}"
         with file.open("rb") as stream:

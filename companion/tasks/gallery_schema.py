@@ -11,6 +11,7 @@ The header's application id says that the file is a gallery, its user version wh
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 APPLICATION_ID = 0x46414345
 """Marks the file as a gallery, in the place that SQLite keeps for it: "FACE" in ASCII."""
@@ -88,7 +89,8 @@ def explained(error: Exception, path: Path, timeout: float) -> Exception:
         return PermissionError(
             f"{path}: cannot be written; a gallery needs write access to the file and its folder"
         )
-    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+    broken = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
+    if code in broken or (isinstance(error, sqlite3.OperationalError) and not code):
         return ValueError(f"{path}: is not a gallery, or damaged ({error}); restore a copy")
     return error
 
@@ -137,6 +139,8 @@ def _check_schema(connection: sqlite3.Connection, path: Path, dimension: int | N
             f"{SCHEMA_VERSION}; use a newer version of the package"
         )
     stored = stored_dimension(connection)
+    if not isinstance(stored, int) or stored < 1:
+        raise ValueError(f"{path}: is damaged: its dimension is {stored!r}; restore a copy")
     if dimension is not None and dimension != stored:
         raise ValueError(
             f"{path}: holds embeddings of dimension {stored}, not {dimension}; embeddings of two "
@@ -144,9 +148,10 @@ def _check_schema(connection: sqlite3.Connection, path: Path, dimension: int | N
         )
 
 
-def stored_dimension(connection: sqlite3.Connection) -> int:
-    """Length of the embeddings in the file."""
-    return connection.execute("SELECT value FROM settings WHERE key = 'dimension'").fetchone()[0]
+def stored_dimension(connection: sqlite3.Connection) -> Any:
+    """Length of the embeddings, as the file says it; anything, if it is damaged."""
+    row = connection.execute("SELECT value FROM settings WHERE key = 'dimension'").fetchone()
+    return row[0] if row else None
 
 
 def _write_ahead(connection: sqlite3.Connection, timeout: float) -> None:

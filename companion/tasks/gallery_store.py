@@ -121,6 +121,9 @@ class Store:
         Returns:
             The mark of `changes`; the owner's name of every row, (n,); the rows, (n, dimension)
             float32, in the order in which they were stored.
+
+        Raises:
+            ValueError: the file is damaged.
         """
         with self._locked() as connection, self._transaction(connection, "BEGIN"):
             names = dict(connection.execute("SELECT id, name FROM people").fetchall())
@@ -128,8 +131,20 @@ class Store:
             rows = connection.execute(
                 "SELECT person, vector FROM embeddings ORDER BY id"
             ).fetchall()
-        table = np.frombuffer(bytearray().join(vector for _, vector in rows), "<f4")
-        table = table.reshape(-1, self.dimension).astype(np.float32, copy=False)
+        size = 4 * self.dimension
+        whole = all(
+            isinstance(vector, bytes) and len(vector) == size and person in names
+            for person, vector in rows
+        )
+        if whole:
+            table = np.frombuffer(bytearray().join(vector for _, vector in rows), "<f4")
+            table = table.reshape(-1, self.dimension).astype(np.float32, copy=False)
+            whole = np.isfinite(table).all()
+        if not whole:
+            raise ValueError(
+                f"{self.path}: is damaged: an embedding is not {self.dimension} finite numbers of "
+                "a person; restore a copy"
+            )
         return mark, [names[person] for person, _ in rows], table
 
     def _mark(self, connection: sqlite3.Connection) -> tuple[int, int]:

@@ -2,6 +2,7 @@ import shutil
 import zipfile
 
 import pytest
+from spoilt import spoilt
 
 from companion.data import carriers, integrity
 
@@ -100,3 +101,25 @@ def test_listing_hash_ignores_order_and_the_installers_files_only():
 def test_unpublished_set_is_found_out(installed):
     other = carriers.Carrier(**{**vars(installed.carrier), "listing_sha256": "0" * 64})
     assert len(integrity.find_faults(other, installed.folder)) == 1
+
+
+def test_whatever_is_changed_is_noticed(installed):
+    """A thousand spoilt files, one at a time; only what RECORD says of itself may change."""
+
+    def lines(content):
+        of_others = {line for line in content.splitlines() if line and b"/RECORD" not in line}
+        return file.name == "RECORD" and of_others
+
+    files = [
+        file
+        for file in sorted(installed.folder.rglob("*"))
+        if file.is_file() and file.stat().st_size
+    ]
+    for file in files:
+        before = file.read_bytes()
+        for version in spoilt(before, 1000 // len(files)):
+            file.write_bytes(version)
+            same = version == before or lines(version) == lines(before)
+            assert same or faults(installed), (file.name, version)
+        file.write_bytes(before)
+    assert faults(installed) == []
