@@ -47,7 +47,10 @@ class Generator(nn.Module):
             )
         grid = _smallest_grid(classes, channels, size, widths)
         self.noise, self.classes, self.channels, self.size = noise, classes, channels, size
-        layers: list[nn.Module] = [nn.ConvTranspose2d(noise + classes, widths[0], grid, bias=False)]
+        layers: list[nn.Module] = [
+            nn.Linear(noise + classes, widths[0] * grid**2, bias=False),
+            nn.Unflatten(1, (widths[0], grid, grid)),
+        ]
         for before, after in itertools.pairwise((*widths, channels)):
             layers += [
                 nn.BatchNorm2d(before),
@@ -68,7 +71,7 @@ class Generator(nn.Module):
         if labels is not None:
             wish = nn.functional.one_hot(labels, self.classes).to(noise.dtype)
             noise = torch.cat([noise, wish], dim=1)
-        return torch.sigmoid(self.layers(noise[:, :, None, None]))
+        return torch.sigmoid(self.layers(noise))
 
 
 class Discriminator(nn.Module):

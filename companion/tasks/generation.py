@@ -67,7 +67,7 @@ class AdversarialTraining:
         self.objective = objective
         self.rounds = 0
         self._generator_update, self._critic_update = (
-            torch.optim.Adam(network.parameters(), lr=rate, betas=objective.betas)
+            torch.optim.Adam(network.parameters(), lr=rate, betas=objective.betas, fused=True)
             for network in (self.generator, self.critic)
         )
 
@@ -99,7 +99,7 @@ class AdversarialTraining:
             NonFiniteLossError: a loss is infinite or NaN; it names the round as its step.
         """
         labels = self._checked(images, labels, rounds, batch_size)
-        images = images.to(self.device)
+        images = images.to(next(self.generator.parameters()))  # its device and precision
         self.generator.train()
         self.critic.train()
         waiting, losses = [], []
@@ -129,7 +129,7 @@ class AdversarialTraining:
                 fake = self.generator(draw_noise(self.generator, size, generator), *given)
             loss = goal.critic(self.critic(real, *given), self.critic(fake, *given))
             if goal.penalty:
-                mix = torch.rand(size, generator=generator).to(self.device)
+                mix = torch.rand(size, generator=generator).to(real)
                 score = partial(_score, self.critic, given)
                 loss = loss + goal.penalty * gradient_penalty(score, real, fake, mix)
             _step(self._critic_update, loss)
@@ -177,7 +177,7 @@ class AdversarialTraining:
 
 
 def draw_noise(network: Generator, count: int, generator: torch.Generator) -> torch.Tensor:
-    """Standard normal noise for a generator, count x noise, where its weights are.
+    """Standard normal noise for a generator, count x noise, on the device of its weights.
 
     Args:
         network: decides the length and the device.
@@ -185,7 +185,7 @@ def draw_noise(network: Generator, count: int, generator: torch.Generator) -> to
         generator: source of the noise, on the CPU: the same noise on every device.
     """
     noise = torch.randn(count, network.noise, generator=generator)
-    return noise.to(next(network.parameters()).device)
+    return noise.to(next(network.parameters()))
 
 
 def sample(
@@ -225,7 +225,7 @@ def sample(
     if labels is not None:
         parts.append(labels.to(noise.device).split(batch_size))
     with evaluation_mode(network), torch.no_grad():
-        return torch.cat([network(*part).cpu() for part in zip(*parts, strict=True)])
+        return torch.cat([network(*part).float().cpu() for part in zip(*parts, strict=True)])
 
 
 def check_images(images: torch.Tensor) -> None:
