@@ -16,7 +16,7 @@ from companion.tasks.drifting_scenes import Drift
 from companion.tasks.drifting_streams import Streams, Table
 
 
-class DriftingEnv(gymnasium.Env):
+class DriftingEnv(gymnasium.Env[np.ndarray, int]):
     """Choose the setting for the next frame of one stream.
 
     An observation is (width,) float32 in [0, 1]: nine statistics of the newest picture, their
@@ -34,7 +34,9 @@ class DriftingEnv(gymnasium.Env):
         ValueError: `frames` below 1, or as `Streams` says.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # gymnasium's lacks ClassVar
+        "render_modes": []
+    }
 
     def __init__(self, table: Table, drift: Drift, *, frames: int = 200, **settings: Any):
         self._frames = _checked(frames)
@@ -66,7 +68,7 @@ class DriftingEnv(gymnasium.Env):
         return {"scene": self.streams.drift.scenes[int(self.streams.state[0])]}
 
 
-class DriftingVectorEnv(VectorEnv):
+class DriftingVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """The same for many streams, which all end together and begin again in the same step.
 
     Args:
@@ -80,7 +82,7 @@ class DriftingVectorEnv(VectorEnv):
         ValueError: `frames` below 1, or as `Streams` says.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # gymnasium's lacks ClassVar
         "render_modes": [],
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }

@@ -124,8 +124,9 @@ class Streams:
         self.table, self.drift, self.count = table, drift, count
         self.memory, self.lossless = memory, lossless
         self.width = 2 * len(STATISTICS) + len(table.settings)
-        self.state: np.ndarray | None = None
-        self.setting: np.ndarray | None = None
+        self.state = np.zeros(count, np.int64)
+        self.setting = np.zeros(count, np.int64)
+        self._generator: np.random.Generator | None = None
         self._scene = np.array([table.scenes.index(name) for name in drift.scenes])
         self._cumulated = drift.transition.cumsum(axis=1)
 
@@ -141,8 +142,9 @@ class Streams:
         self._generator = generator
         self.state = generator.integers(len(self._scene), size=self.count)
         self.setting = generator.integers(len(self.table.settings), size=self.count)
-        self._mean = None
-        return self._look()
+        now = self._see(generator)
+        self._mean = now
+        return self._observe(now)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Choose a setting in each stream, and see the next frame.
@@ -158,23 +160,26 @@ class Streams:
             ValueError: an action that is no number of a setting, or another number of actions than
                 streams.
         """
-        if self.state is None:
+        generator = self._generator
+        if generator is None:
             raise RuntimeError("call reset() before the first step()")
         actions = self._checked(actions)
         lost = (actions != self.setting) & (not self.lossless)
         self.setting = actions
-        draws = self._generator.random((self.count, 1))
+        draws = generator.random((self.count, 1))
         follows = (draws >= self._cumulated[self.state]).sum(axis=1)
         self.state = np.minimum(follows, len(self._scene) - 1)  # sums of shares may miss 1 by 1e-16
-        observations = self._look()
+        now = self._see(generator)
+        self._mean = self.memory * self._mean + (1 - self.memory) * now
         right = self.table.right[self._scene[self.state], self.setting, self._picture]
-        return observations, (right & ~lost).astype(float)
+        return self._observe(now), (right & ~lost).astype(float)
 
-    def _look(self) -> np.ndarray:
-        self._picture = self._generator.integers(self.table.right.shape[2], size=self.count)
-        now = self.table.statistics[self._scene[self.state], self._picture]
-        keep = 0.0 if self._mean is None else self.memory
-        self._mean = now if self._mean is None else keep * self._mean + (1 - keep) * now
+    def _see(self, generator: np.random.Generator) -> np.ndarray:
+        """Draw the next pictures, and give their statistics."""
+        self._picture = generator.integers(self.table.right.shape[2], size=self.count)
+        return self.table.statistics[self._scene[self.state], self._picture]
+
+    def _observe(self, now: np.ndarray) -> np.ndarray:
         on = np.eye(len(self.table.settings), dtype=np.float32)[self.setting]
         return np.hstack([now, self._mean, on]).astype(np.float32)
 
@@ -184,13 +189,12 @@ class Streams:
             raise ValueError(
                 f"give one action for each of {self.count} streams, got {actions.shape}"
             )
-        if (
-            not np.issubdtype(actions.dtype, np.integer)
-            or not ((actions >= 0) & (actions <= most)).all()
-        ):
+        whole = np.issubdtype(actions.dtype, np.integer)
+        wrong = actions[(actions < 0) | (actions > most)] if whole else actions
+        if wrong.size:
             raise ValueError(
                 f"an action is the number of a setting, a whole number from 0 to {most}, got "
-                f"{np.array2string(actions, threshold=8)}"
+                f"{', '.join(map(str, np.unique(wrong)[:5]))}"
             )
         return actions.astype(np.int64)
 

@@ -140,7 +140,7 @@ def train_policy(
     if updates < 1 or rollout < 1:
         raise ValueError(f"updates and rollout start at 1, got {updates} and {rollout}")
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, updates)
     observations, _ = env.reset(seed=seed)
     curve = []

@@ -113,7 +113,6 @@ def train_q(
     batch_size: int = 256,
     follow: float = 0.01,
     learning_rate: float = 1e-3,
-    clip: float = 10.0,
     seed: int = 0,
 ) -> np.ndarray:
     """Train a Q-network in place; after each step of all environments comes one of Adam.
@@ -129,7 +128,6 @@ def train_q(
         batch_size: transitions drawn for each step of the optimiser.
         follow: how far the target network moves towards the network in each step, in (0, 1].
         learning_rate: at the beginning; it falls in a straight line to a tenth.
-        clip: longest norm of all gradients together.
         seed: of environment, exploration and memory.
 
     Returns:
@@ -144,7 +142,8 @@ def train_q(
     actions_of, inputs = env.single_action_space.n, env.single_observation_space.shape[0]
     generator = torch.Generator().manual_seed(seed)
     buffer, target = ReplayBuffer(capacity, inputs), copy.deepcopy(network).requires_grad_(False)
-    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    weights, slow = list(network.parameters()), list(target.parameters())
+    optimizer = torch.optim.Adam(weights, lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, steps)
     observations, _ = env.reset(seed=seed)
     curve = []
@@ -164,10 +163,9 @@ def train_q(
         loss = smooth_l1_loss(network(seen).gather(1, actions[:, None]).squeeze(1), wanted)
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
         optimizer.step()
         schedule.step()
         with torch.no_grad():
-            for slow, fast in zip(target.parameters(), network.parameters(), strict=True):
-                slow.lerp_(fast, follow)
+            for behind, ahead in zip(slow, weights, strict=True):
+                behind.lerp_(ahead, follow)
     return torch.stack(curve).numpy()
