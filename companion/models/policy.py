@@ -1,6 +1,7 @@
 """Networks that act: a policy with or without a value head, and a Q-network."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,6 +20,9 @@ class Standardise(nn.Module):
     Raises:
         ValueError: a sample of another shape.
     """
+
+    mean: torch.Tensor
+    spread: torch.Tensor
 
     def __init__(self, inputs: int, sample: torch.Tensor | None = None):
         super().__init__()
@@ -71,10 +75,12 @@ class PolicyNetwork(nn.Module):
         self.seen = inputs if persistence is None else inputs - actions
         self.actor = mlp(self.seen, hidden, actions, activation=nn.Tanh)
         self.critic = mlp(inputs, hidden, 1, activation=nn.Tanh) if value else None
-        self.persistence = None if persistence is None else nn.Parameter(torch.tensor(persistence))
+        self.persistence = (
+            None if persistence is None else nn.Parameter(torch.tensor(float(persistence)))
+        )
         with torch.no_grad():  # begin with all actions nearly equally likely
-            self.actor[-1].weight.mul_(0.01)
-            self.actor[-1].bias.zero_()
+            self.actor[-1].get_parameter("weight").mul_(0.01)
+            self.actor[-1].get_parameter("bias").zero_()
 
     def forward(self, observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Map observations, N x inputs, to logits, N x actions, and values, N, or None."""
@@ -86,7 +92,7 @@ class PolicyNetwork(nn.Module):
         return logits, values
 
 
-def policy_network(inputs: int, actions: int, **settings) -> PolicyNetwork:
+def policy_network(inputs: int, actions: int, **settings: Any) -> PolicyNetwork:
     """Build a policy for observations of a few numbers.
 
     Args:

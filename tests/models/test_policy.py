@@ -21,6 +21,19 @@ def test_without_a_value_head_there_are_no_values():
     assert values is None
 
 
+def test_a_persistent_policy_begins_by_staying_and_learns_how_much():
+    torch.manual_seed(0)
+    network = policy_network(5, 3, persistence=4.0)
+    pixels = torch.randn(50, 2)
+    on = torch.eye(3)[torch.arange(50) % 3]
+    logits, _ = network(torch.cat([pixels, on], dim=1))
+    others, _ = network(torch.cat([pixels, on.roll(1, dims=1)], dim=1))
+    torch.testing.assert_close(logits - 4 * on, others - 4 * on.roll(1, dims=1))
+    assert torch.equal(logits.argmax(dim=1), on.argmax(dim=1))
+    network(torch.cat([pixels, on], dim=1))[0][on.bool()].sum().backward()
+    assert network.persistence.grad == 50
+
+
 def test_observations_are_standardised_by_the_sample_wherever_they_come_from():
     sample = torch.randn(1000, 4) * torch.tensor([1.0, 10.0, 0.1, 0.0]) + 5
     standard = Standardise(4, sample)(sample)
