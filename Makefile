@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup book test run check bench full serve lab lock clean
+.PHONY: help setup book test run check bench full pdf serve lab lock clean
 
 # The first interpreter that the locked packages have wheels for; PYTHON=... names another.
 SUITS = -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
@@ -37,6 +37,7 @@ check: setup  ## the quick checks: lint, import contract, unit tests, doctests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	.venv/bin/lint-imports
+	$(PY) -m mypy
 	$(PY) -m pytest -n 2 --dist loadscope companion tests --doctest-modules \
 		--ignore tests/notebooks --ignore tests/book
 
@@ -54,6 +55,9 @@ bench: setup  ## measure speed side by side with the named peers; writes benchma
 	@.venv/bin/uv pip install -q --python $(PY) --target _build/peers --no-deps --require-hashes \
 		--no-build-isolation -r requirements/bench.txt
 	PYTHONPATH=_build/peers $(PY) -m benchmarks
+
+pdf: book  ## print the book into _build/book.pdf, with Chromium
+	$(PY) book/_tools/pdf.py $(HTML) _build/book.pdf
 
 full: setup  ## measure on the public sets that COMPANION_DATA holds: all, or SET="chase gtsrb ..."
 	$(PY) -m benchmarks.full_scale $(SET)

@@ -26,7 +26,7 @@ from companion.models import unet
 from companion.seeding import numpy_generator, torch_generator
 from companion.tasks import segmentation
 
-WIDTHS, PATCH, PATCHES, EPOCHS, SEED = (8, 16, 32), 64, 800, 4, 0
+WIDTHS, PATCH, PATCHES, EPOCHS, SEED = (8, 16, 32), 64, 3000, 10, 0
 
 
 def measure() -> Iterator[Measured]:

@@ -14,6 +14,16 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 });
 
+// What the theme leaves without words for a screen reader.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const summary of document.querySelectorAll("nav li > details > summary")) {
+    const link = summary.closest("li").querySelector("a");
+    summary.setAttribute("aria-label", `Pages of ${link?.textContent.trim() ?? "this part"}`);
+  }
+  // A signature on several lines is a list of definitions without terms.
+  for (const lines of document.querySelectorAll("dt.sig > dl")) lines.setAttribute("role", "presentation");
+});
+
 if (location.protocol === "file:") {
   // Search results quote their page, which the search fetches; browsers forbid that from the disk.
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;

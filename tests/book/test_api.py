@@ -1,10 +1,18 @@
 """The pages about the package describe every name that the package offers."""
 
 import importlib
+import importlib.util
+import json
 import pkgutil
 import re
+from pathlib import Path
 
 import companion
+
+ROOT = Path(companion.__file__).parents[1]
+_spec = importlib.util.spec_from_file_location("uses", ROOT / "book" / "_ext" / "uses.py")
+uses = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(uses)
 
 
 def offered():
@@ -36,3 +44,31 @@ def test_every_name_on_offer_is_described(html):
 def test_a_planted_name_without_description_is_found(tmp_path):
     (tmp_path / "x.html").write_text('<dt class="sig sig-object py" id="companion.x.known">')
     assert missing(["companion.x.known", "companion.x.new"], tmp_path) == ["companion.x.new"]
+
+
+def test_functions_name_the_notebooks_that_use_them(html):
+    page = (html / "book" / "api" / "training.html").read_text(encoding="utf-8")
+    entry = page.split('id="companion.training.loop.fit"')[1].split("</dd></dl>")[0]
+    assert "Used in" in entry
+    assert "theory/neurons-and-networks.html" in entry
+
+
+def test_uses_are_found_where_names_are_defined(tmp_path):
+    cell = {
+        "cell_type": "code",
+        "source": "from companion.models import unet\n"
+        "from companion.tasks import faces as f\n"
+        "from companion.training import predict as run\n"
+        "found = f.detect(unet())",
+    }
+    notebook = tmp_path / "book" / "chapter" / "page.ipynb"
+    notebook.parent.mkdir(parents=True)
+    notebook.write_text(json.dumps({"cells": [cell, {"cell_type": "markdown", "source": "x"}]}))
+    assert uses.users(tmp_path) == {
+        name: ["book/chapter/page"]
+        for name in (
+            "companion.models.unet.unet",
+            "companion.tasks.faces.detect",
+            "companion.training.evaluation.predict",
+        )
+    }

@@ -37,7 +37,7 @@ def commands(title, **changes):
     """Run a recipe's commands; `changes` adds words after a verb. Gives the lines printed."""
     ((language, text),) = BLOCKS[title]
     assert language == "sh"
-    for line in text.splitlines():
+    for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line)
         assert words[:3] == ["python", "-m", "companion"]
         assert main([*words[3:], *changes.get(words[4], [])]) == 0, line
