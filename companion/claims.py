@@ -2,6 +2,7 @@
 
 import math
 import operator
+from typing import Any, SupportsFloat
 
 _KINDS = {
     "at_least": ("at least", operator.ge),
@@ -16,11 +17,11 @@ class ClaimError(AssertionError):
 
 def claim(
     label: str,
-    value: float | str,
+    value: SupportsFloat | str,
     *,
-    at_least: float | None = None,
-    at_most: float | None = None,
-    equals: float | str | None = None,
+    at_least: SupportsFloat | None = None,
+    at_most: SupportsFloat | None = None,
+    equals: SupportsFloat | str | None = None,
     unit: str = "",
     digits: int = 3,
 ) -> None:
@@ -76,7 +77,7 @@ def claim(
     print(f"claim: {label:<50} | {f'{measured} {unit}'.rstrip():>22} | {condition}")
 
 
-def _plain(what: str, value) -> float | str:
+def _plain(what: str, value: Any) -> float | str:
     """The value as a plain bool, int, float or str."""
     if hasattr(value, "item"):  # NumPy and torch, without importing either
         if getattr(value, "shape", ()) and math.prod(value.shape) != 1:

@@ -46,9 +46,10 @@ def pick_device(wish: str | torch.device = "auto") -> torch.device:
 
 def _available() -> list[str]:
     """The CPU, then every accelerator by number; auto takes the kind that stands last."""
-    if not torch.accelerator.is_available():
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is None or not torch.accelerator.is_available():
         return ["cpu"]
-    kind = torch.accelerator.current_accelerator().type
+    kind = accelerator.type
     return ["cpu", *(f"{kind}:{i}" for i in range(torch.accelerator.device_count()))]
 
 
@@ -127,7 +128,7 @@ class Stopwatch:
         self._start = time.perf_counter()
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._seconds = self.seconds
 
     @property

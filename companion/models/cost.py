@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -55,7 +56,7 @@ def count_operations(model: nn.Module, inputs: torch.Tensor) -> int:
 @contextlib.contextmanager
 def _plain_kernels() -> Iterator[None]:
     """Do without fused recurrent kernels, which hide their products from the counter."""
-    libraries = (torch.backends.mkldnn, torch.backends.cudnn)
+    libraries: tuple[Any, ...] = (torch.backends.mkldnn, torch.backends.cudnn)
     before = [library.enabled for library in libraries]
     try:
         for library in libraries:

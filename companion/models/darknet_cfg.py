@@ -7,9 +7,8 @@ ignored.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 Value = TypeVar("Value")
 
@@ -51,7 +50,13 @@ class Section:
     line: int
     options: dict[str, str] = field(default_factory=dict)
 
-    def get(self, name: str, default: Value | None = None, kind: Callable = int) -> Value | int:
+    @overload
+    def get(self, name: str, default: int | None = None) -> int: ...
+
+    @overload
+    def get(self, name: str, default: Value | None = None, *, kind: type[Value]) -> Value: ...
+
+    def get(self, name: str, default: Any = None, kind: type = int) -> Any:
         """One option, as a whole number or another kind.
 
         Raises:
@@ -67,7 +72,13 @@ class Section:
         except ValueError:
             raise ValueError(f"{self}: {name}={text} is no {_NAMES[kind]}") from None
 
-    def numbers(self, name: str, kind: Callable = int) -> list:
+    @overload
+    def numbers(self, name: str) -> list[int]: ...
+
+    @overload
+    def numbers(self, name: str, kind: type[Value]) -> list[Value]: ...
+
+    def numbers(self, name: str, kind: type = int) -> list[Any]:
         """An option that lists numbers, separated by commas.
 
         Raises:

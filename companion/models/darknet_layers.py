@@ -51,9 +51,10 @@ class Convolution(nn.Module):
     def in_file_order(self) -> list[torch.Tensor]:
         """The tensors in the order in which a weights file holds their numbers."""
         if self.norm is None:
-            return [self.conv.bias, self.conv.weight]
+            return [self.conv.get_parameter("bias"), self.conv.weight]
         norm = self.norm
-        return [norm.bias, norm.weight, norm.running_mean, norm.running_var, self.conv.weight]
+        mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+        return [norm.bias, norm.weight, mean, variance, self.conv.weight]
 
 
 class MaxPool(nn.Module):
@@ -96,6 +97,8 @@ class Yolo(nn.Module):
         reach: by how much the centre's range of one cell is stretched (`scale_x_y`).
     """
 
+    anchors: torch.Tensor
+
     def __init__(self, anchors: Sequence[Sequence[float]], classes: int, reach: float):
         super().__init__()
         self.register_buffer("anchors", torch.tensor(anchors), persistent=False)
@@ -113,7 +116,8 @@ class Yolo(nn.Module):
         half = numbers[:, :, 2:4].exp() * (self.anchors[:, :, None, None] / 2)
         boxes = torch.cat([centres - half, centres + half], dim=2)  # (N, K, 4, H, W)
         probs = numbers[:, :, 4:5].sigmoid() * numbers[:, :, 5:].sigmoid()
-        return tuple(part.permute(0, 1, 3, 4, 2).flatten(1, 3) for part in (boxes, probs))
+        boxes, probs = (part.permute(0, 1, 3, 4, 2).flatten(1, 3) for part in (boxes, probs))
+        return boxes, probs
 
 
 def convolution(section: Section, before: Block, blocks: list[Block]) -> Block:
@@ -183,7 +187,7 @@ def yolo(section: Section, before: Block, blocks: list[Block]) -> Block:
             f"layer before gives {before.channels}"
         )
     anchors = [sides[2 * number : 2 * number + 2] for number in mask]
-    layer = Yolo(anchors, classes, section.get("scale_x_y", 1.0, float))
+    layer = Yolo(anchors, classes, section.get("scale_x_y", 1.0, kind=float))
     return Block(layer, 0, before.stride)
 
 

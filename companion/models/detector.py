@@ -87,8 +87,9 @@ class CellHead(nn.Module):
         self.output = nn.Conv2d(width, classes + 5, 1)
         nn.init.normal_(self.output.weight, std=0.01)
         with torch.no_grad():
-            self.output.bias.zero_()
-            self.output.bias[:classes] = torch.tensor(RARE).logit()
+            bias = self.output.get_parameter("bias")
+            bias.zero_()
+            bias[:classes] = torch.tensor(RARE).logit()
 
     def forward(self, maps: Sequence[torch.Tensor]) -> CellMaps:
         """Map (N, C, H/4, W/4), (N, C, H/8, W/8), ... to H/4 x W/4 cells."""
@@ -148,7 +149,7 @@ class Detector(nn.Module):
         super().__init__()
         if min(classes, width) < 1:
             raise ValueError(f"classes and width start at 1, got {classes} and {width}")
-        self.classes, self.size = classes, tuple(size)
+        self.classes, self.size = classes, (size[0], size[1])
         self.backbone = Backbone(weights)
         self.head = CellHead(classes, width=width)
 

@@ -60,27 +60,27 @@ def assign(
         raise ValueError(
             f"every box needs a label, got {counts} boxes and {[len(e) for e in labels]} labels"
         )
-    boxes = torch.cat([each.reshape(-1, 4) for each in boxes]).float()
-    labels = torch.cat(list(labels)).long()
-    _check(boxes, labels, size, classes)
-    cells = cell_middles(*size, device=boxes.device)
-    middle, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    things = torch.cat([each.reshape(-1, 4) for each in boxes]).float()
+    kinds, device = torch.cat(list(labels)).long(), things.device
+    _check(things, kinds, size, classes)
+    cells = cell_middles(*size, device=device)
+    middle, sides = (things[:, :2] + things[:, 2:]) / 2, things[:, 2:] - things[:, :2]
     core = ((cells - middle[:, None]).abs() <= CORE * sides[:, None]).all(2)  # (things, cells)
     columns, rows = size[1] // STRIDE, size[0] // STRIDE
     x, y = (middle / STRIDE).long().unbind(1)
     holder = y.clamp(0, rows - 1) * columns + x.clamp(0, columns - 1)
-    core[torch.arange(len(boxes), device=boxes.device), holder] = True
+    core[torch.arange(len(things), device=device), holder] = True
     thing, cell = core.nonzero(as_tuple=True)
     order = sides.prod(1)[thing].argsort(descending=True, stable=True)
     thing, cell = thing[order], cell[order]
-    image = torch.repeat_interleave(torch.tensor(counts, device=boxes.device))[thing]
-    last = torch.full((len(counts) * len(cells),), -1, device=boxes.device)
-    place = torch.arange(len(thing), device=boxes.device)
+    image = torch.repeat_interleave(torch.tensor(counts, device=device))[thing]
+    last = torch.full((len(counts) * len(cells),), -1, device=device)
+    place = torch.arange(len(thing), device=device)
     last.scatter_reduce_(0, image * len(cells) + cell, place, "amax")  # the smallest stands last
     keep = last[last >= 0]
     thing = thing[keep]
     weights = 1 / torch.bincount(thing, minlength=1)[thing]
-    return Assignment(image[keep], cell[keep], boxes[thing], labels[thing], weights)
+    return Assignment(image[keep], cell[keep], things[thing], kinds[thing], weights)
 
 
 def detector_loss(maps: CellMaps, targets: Mapping[str, Sequence[torch.Tensor]]) -> torch.Tensor:

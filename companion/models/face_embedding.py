@@ -50,6 +50,8 @@ class Block(nn.Module):
 class FaceEmbedding(nn.Module):
     """Aligned faces (N, 3, 150, 150), RGB from 0 to 255, to 128 numbers each."""
 
+    mean: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1))
@@ -91,7 +93,7 @@ def read_dlib(path: Path) -> FaceEmbedding:
             factor, offset = affine.view(2, -1)
             weight, bias = kernel.split([conv.weight.numel(), conv.out_channels])
             conv.weight.copy_(weight.view_as(conv.weight) * factor.view(-1, 1, 1, 1))
-            conv.bias.copy_(bias * factor + offset)
+            conv.get_parameter("bias").copy_(bias * factor + offset)
         head = _take(layers, "fc", network.head.weight.numel(), path)
         network.head.weight.copy_(head.view(network.head.in_features, -1).T)
     return network.eval().requires_grad_(requires_grad=False)

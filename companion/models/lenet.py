@@ -1,6 +1,7 @@
 """A small convolutional network after LeNet-5 (LeCun, Bottou, Bengio and Haffner, 1998)."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -78,7 +79,7 @@ class LeNet(nn.Module):
         return self.classifier(self.pool(maps))
 
 
-def lenet(classes: int = 10, channels: int = 1, **settings) -> LeNet:
+def lenet(classes: int = 10, channels: int = 1, **settings: Any) -> LeNet:
     """Build a small convolutional network for grey or colour images of any size.
 
     Weights: for each stage (kernel^2 x maps before + 1) x maps, then (grid^2 x last maps + 1) x

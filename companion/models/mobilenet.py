@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import mobilenet_v2
+from torchvision.models.mobilenetv2 import InvertedResidual
 from torchvision.ops import Conv2dNormActivation
 
 MEAN = (0.485, 0.456, 0.406)
@@ -48,6 +49,9 @@ class MobileNetFeatures(nn.Module):
         >>> MobileNetFeatures(depths=(6, 18))(torch.zeros(2, 1, 64, 64, dtype=torch.uint8)).shape
         torch.Size([2, 1312])
     """
+
+    mean: torch.Tensor
+    std: torch.Tensor
 
     def __init__(
         self,
@@ -182,5 +186,5 @@ def _fold_batch_norms(network: nn.Module) -> None:
                 module._modules[second] = nn.Identity()
 
 
-def _channels(block: nn.Module) -> int:
+def _channels(block: Conv2dNormActivation | InvertedResidual) -> int:
     return block[0].out_channels if isinstance(block, Conv2dNormActivation) else block.out_channels

@@ -44,7 +44,7 @@ def bare(model: nn.Module) -> nn.Module:
         if isinstance(model, DistributedDataParallel):
             model = model.module
         elif hasattr(model, "_orig_mod"):
-            model = model._orig_mod
+            model = model.get_submodule("_orig_mod")
         else:
             return model
 
@@ -163,7 +163,7 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 
 def _number(path: Path) -> int:
-    return int(_NAME.fullmatch(path.name)[1])
+    return int(path.name.removeprefix("epoch-"))
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:

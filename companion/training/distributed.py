@@ -7,7 +7,7 @@ train.py`), if its training stands in `with session():`.
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -16,6 +16,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DistributedSampler
 
 from companion.device import pick_device
+
+Batches = TypeVar("Batches")
+Value = TypeVar("Value")
 
 
 @contextlib.contextmanager
@@ -98,7 +101,7 @@ def unwrap(model: nn.Module) -> nn.Module:
     return model.module if isinstance(model, DistributedDataParallel) else model
 
 
-def share(batches: Any, *, even: bool) -> Any:
+def share(batches: Batches, *, even: bool) -> Batches:
     """This process's part of the batches.
 
     Args:
@@ -139,7 +142,7 @@ def total(values: Sequence[float], device: torch.device) -> list[float]:
     return sums.tolist()
 
 
-def from_first(value: Any) -> Any:
+def from_first(value: Value) -> Value:
     """What process 0 has, in every process."""
     if processes() == 1:
         return value

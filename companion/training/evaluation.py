@@ -118,7 +118,7 @@ def predict(
     parts: Iterable
     if isinstance(inputs, torch.Tensor):
         parts = inputs.split(batch_size)
-        steps = len(parts)
+        steps = count_batches(parts)
     else:
         parts = (batch[0] for batch in inputs)
         steps = count_batches(inputs)

@@ -14,6 +14,7 @@ from companion.data.nested import count_samples, move
 from companion.device import memory_format, mixed_precision, pick_device
 from companion.randomness import isolated_randomness, reseed
 from companion.training import distributed
+from companion.training.distributed import Batches
 from companion.training.evaluation import Loss, evaluate, training_mode
 from companion.training.history import History
 from companion.training.progress import progress_bar
@@ -79,8 +80,8 @@ def fit(
         The history: one row for each whole epoch.
 
     Raises:
-        ValueError: the arguments contradict each other, there are no batches, or the checkpoint is
-            of another run.
+        ValueError: the arguments contradict each other, there are no batches, `step` gives no loss,
+            or the checkpoint is of another run.
         NonFiniteLossError: a loss is infinite or NaN; the checkpoint of the last whole epoch stays.
         RuntimeError: torchrun started several processes that have not joined.
 
@@ -102,14 +103,13 @@ def fit(
         raise ValueError("give either loss, or step for batches and models of another kind")
     step = step or supervised(loss)
     device = pick_device(device)
-    model.to(device, memory_format=memory_format(device))
+    model.to(device).to(memory_format=memory_format(device))
     train = distributed.share(_resident(train, device), even=True)
     valid = distributed.share(_resident(valid, device), even=False)
     engine, alone = distributed.wrap(model), distributed.unwrap(model)
     plan = Plan(optimizer, epochs, schedule, schedule_every, early_stopping, tuple(metrics or ()))
     run = Run(plan, model, train, valid, checkpoint, generator)
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    measures = {"metrics": metrics, "step": step, "device": device}
     precision, interrupted = mixed_precision(device), False
 
     with (
@@ -131,6 +131,8 @@ def fit(
                     batch = move(batch, device)
                     with precision:
                         value, _, _ = step(engine, batch)
+                    if value is None:
+                        raise ValueError("step gave None for the loss, which training needs")
                     optimizer.zero_grad()
                     value.backward()
                     if clip is not None:
@@ -143,7 +145,8 @@ def fit(
                 row = {"train_loss": losses.mean(device)}
                 if valid is not None:
                     distributed.share_buffers(alone)
-                    row |= _validated(epoch, evaluate(alone, valid, **measures))
+                    measured = evaluate(alone, valid, metrics=metrics, step=step, device=device)
+                    row |= _validated(epoch, measured)
                 run.end_epoch(row, time.perf_counter() - started)
                 bar.set_postfix(row, refresh=False)
         except KeyboardInterrupt:
@@ -153,7 +156,7 @@ def fit(
     return run.finish(interrupted)
 
 
-def _resident(batches: Iterable | None, device: torch.device) -> Iterable | None:
+def _resident(batches: Batches, device: torch.device) -> Batches:
     """All batches on the device, where they can go there together."""
     return batches.to(device) if hasattr(batches, "to") else batches
 

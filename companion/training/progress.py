@@ -1,7 +1,7 @@
 """A progress bar where somebody is watching: on a terminal and in a notebook that is being used."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 
 from tqdm import tqdm
 
@@ -26,8 +26,8 @@ def progress_bar(total: int | None, *, done: int = 0, visible: bool = True) -> t
 def count_batches(batches: Iterable) -> int | None:
     """How many there are; None where that cannot be told, as with a stream."""
     try:
-        return len(batches)
-    except TypeError:  # no length; a DataLoader over a stream has the method, and raises this
+        return len(batches) if isinstance(batches, Sized) else None
+    except TypeError:  # a DataLoader over a stream has the method, and raises this
         return None
 
 

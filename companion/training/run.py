@@ -48,7 +48,7 @@ class Plan:
     early_stopping: EarlyStopping | None
     metrics: tuple[str, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ValueError(f"epochs start at 1, got {self.epochs}")
         if self.schedule_every not in ("epoch", "step"):
@@ -130,7 +130,8 @@ class Run:
         self.folder = None if folder is None else Path(folder)
         self.batches = count_batches(train)
         self.summary = plan.summary() | {"batches in an epoch": str(self.batches)}
-        self.sources = [s for s in (train, valid) if getattr(s, "generator", None) is not None]
+        sources = (getattr(batches, "generator", None) for batches in (train, valid))
+        self.generators: list[torch.Generator] = [own for own in sources if own is not None]
         device = "cpu" if generator is None else generator.device
         seed = int(torch.randint(2**63 - 1, (), generator=generator, device=device))
         self.seed_was_given = generator is not None
@@ -178,12 +179,13 @@ class Run:
             else:
                 self.plan.schedule.step()
         if self.best is not None:
-            if rule.monitor not in row:
+            monitor = self.best.rule.monitor
+            if monitor not in row:
                 raise ValueError(
-                    f"early stopping looks at {rule.monitor!r}, but step gave no loss in "
-                    "validation; monitor a metric"
+                    f"early stopping looks at {monitor!r}, but step gave no loss in validation; "
+                    "monitor a metric"
                 )
-            self.best.see(self.epoch, row[rule.monitor], self.model)
+            self.best.see(self.epoch, row[monitor], self.model)
         if self.folder is not None:
             self._save(self.folder)
 
@@ -204,11 +206,11 @@ class Run:
                 "seconds": self.seconds,
                 "optimizer": self.plan.optimizer.state_dict(),
                 "schedule": self.plan.schedule and self.plan.schedule.state_dict(),
-                "generators": [source.generator.get_state() for source in self.sources],
+                "generators": [generator.get_state() for generator in self.generators],
                 "best": self.best and (self.best.epoch, self.best.value),
             }
             weights = self.model.state_dict()
-            best = self.best and self.best.weights
+            best = None if self.best is None else self.best.weights
             write_checkpoint(folder, Checkpoint(self.epoch, weights, best, state))
         distributed.wait()
 
@@ -217,7 +219,8 @@ class Run:
         if found is None:
             return
         state = found.state
-        saved, now = dict(state["summary"]), dict(self.summary)
+        saved: dict[str, str | int] = dict(state["summary"])
+        now: dict[str, str | int] = dict(self.summary)
         if self.seed_was_given:
             saved["seed"], now["seed"] = state["seed"], self.seed
         for what in saved | now:
@@ -244,7 +247,7 @@ class Run:
         self.plan.optimizer.load_state_dict(state["optimizer"])
         if self.plan.schedule is not None:
             self.plan.schedule.load_state_dict(state["schedule"])
-        for source, numbers in zip(self.sources, state["generators"], strict=True):
-            source.generator.set_state(numbers)
+        for generator, numbers in zip(self.generators, state["generators"], strict=True):
+            generator.set_state(numbers)
         self.epoch, self.seed = found.epoch, state["seed"]
         self.rows, self.seconds = state["rows"], state["seconds"]

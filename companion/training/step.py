@@ -98,8 +98,8 @@ class LossSum:
         """
         if self._waiting:
             losses = torch.stack([loss for loss, _ in self._waiting])
-            losses = losses.reshape(len(self._waiting)).tolist()  # one number each
-            for loss, (_, samples) in zip(losses, self._waiting, strict=True):
+            numbers = losses.reshape(len(self._waiting)).tolist()  # one each
+            for loss, (_, samples) in zip(numbers, self._waiting, strict=True):
                 self.steps += 1
                 if loss - loss != 0:  # true of infinities and NaN alone
                     raise NonFiniteLossError(self.epoch, self.steps, loss)

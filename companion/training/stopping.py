@@ -30,7 +30,7 @@ class EarlyStopping:
     mode: Literal["min", "max"] | None = None
     min_delta: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.patience < 1:
             raise ValueError(f"patience starts at 1 epoch, got {self.patience}")
         if not self.min_delta >= 0:

@@ -320,6 +320,7 @@ SCHEDULED = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
         ({"schedule": lr_scheduler.StepLR(SCHEDULED, 1)}, "another optimizer"),
         ({"schedule_every": "batch"}, '"epoch" or "step"'),
         ({"optimizer": SCHEDULED}, "model.parameters"),
+        ({"step": lambda model, batch: (None, *batch)}, "step gave None for the loss"),
     ],
 )
 def test_refuses_settings_that_contradict_each_other(digits, settings, message):
