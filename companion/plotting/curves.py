@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -86,7 +87,9 @@ def plot_confusion(matrix: ArrayLike, ax: Axes, *, labels: Sequence[str]) -> Axe
         shade = image.cmap(image.norm(shares[row, column]))
         ax.text(column, row, f"{int(count)}", ha="center", va="center", color=text_color(shade[:3]))
     ticks = range(len(labels))
-    slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if len(labels) > 4 else {}
+    slant: dict[str, Any] = {}
+    if len(labels) > 4:
+        slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(ticks, labels, **slant)
     ax.set_yticks(ticks, labels)
     ax.set(xlabel="predicted class", ylabel="true class")

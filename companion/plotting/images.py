@@ -153,7 +153,8 @@ def draw_landmarks(
     for one in objects:
         for line in lines:
             ax.plot(*one[line].T, color=color, linewidth=1, path_effects=_HALO, zorder=2)
-        ax.scatter(*one.T, s=size, color=color, edgecolors="white", linewidths=0.6, zorder=3)
+        x, y = one.T
+        ax.scatter(x, y, s=size, color=color, edgecolors="white", linewidths=0.6, zorder=3)
     return ax
 
 

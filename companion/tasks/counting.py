@@ -4,6 +4,7 @@ found = crossings(paths(tracks), {"in": ((0, 40), (100, 40))})
 count(found, ["in"])                     # {"in": (forward, backward)}
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -60,7 +61,7 @@ def crossings(ways: Iterable[Path], lines: Mapping[str, ArrayLike]) -> list[Cros
     for name, ends in lines.items():
         line = np.asarray(ends, float)
         if line.shape != (2, 2) or not np.isfinite(line).all() or (line[0] == line[1]).all():
-            raise ValueError(f"line {name!r} needs two different points x, y, got {ends}")
+            raise ValueError(f"line {name!r} needs two different points x, y, got {ends!s}")
         of_line = [c for way in ways if (c := _crossing(way, name, *line)) is not None]
         found += sorted(of_line, key=lambda crossing: (crossing.picture, crossing.identity))
     return found
@@ -77,13 +78,8 @@ def count(found: Iterable[Crossing], lines: Iterable[str]) -> dict[str, tuple[in
         >>> count([Crossing("north", 4, 17, 3.0, True)], ("north", "south"))
         {'north': (1, 0), 'south': (0, 0)}
     """
-    found = list(found)
-    return {
-        name: tuple(
-            sum(c.line == name and c.forward == way for c in found) for way in (True, False)
-        )
-        for name in lines
-    }
+    passed = Counter((crossing.line, bool(crossing.forward)) for crossing in found)
+    return {name: (passed[name, True], passed[name, False]) for name in lines}
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@
     found = detection.detect_all(images, model)          # many, of any sizes, in batches
     detection_scores.average_precision(found, truths)     # how good that is
 
-A model is any network with `candidates(images)`, which gives `Candidates` for float32 images in
-[0, 1], N x 3 x H x W, with `classes` (how many) and with `size` (height, width in pixels):
-`companion.models.darknet.Darknet` or `companion.models.detector.Detector`.
+A model is a `DetectionNetwork`: `companion.models.darknet.Darknet`,
+`companion.models.detector.Detector`, or any network with the same three attributes.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torchvision.ops import batched_nms, clip_boxes_to_image
 from torchvision.transforms.v2 import functional
 
 from companion.device import mixed_precision
+from companion.models.candidates import Candidates
 from companion.training.evaluation import device_of, evaluation_mode
 
 GREY = 128
@@ -25,6 +26,21 @@ GREY = 128
 
 _COMPARED = 4096
 """Candidates of one image that are compared with each other, the surest first."""
+
+
+class DetectionNetwork(Protocol):
+    """An `nn.Module` that looks for things."""
+
+    @property
+    def classes(self) -> int:
+        """How many classes it knows."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images that it is meant for, in pixels."""
+
+    def candidates(self, images: torch.Tensor) -> Candidates:
+        """All that the network considers in float32 images in [0, 1], N x 3 x H x W."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +133,9 @@ def letterbox(image: torch.Tensor, size: tuple[int, int]) -> tuple[torch.Tensor,
     return boxed, Frame(height, width, (inner[1] / width, inner[0] / height), (left, top))
 
 
-def detect(image: np.ndarray | torch.Tensor, model: torch.nn.Module, **settings) -> Detections:
+def detect(
+    image: np.ndarray | torch.Tensor, model: DetectionNetwork, **settings: Any
+) -> Detections:
     """Find things in one image.
 
     Args:
@@ -135,8 +153,8 @@ def detect(image: np.ndarray | torch.Tensor, model: torch.nn.Module, **settings)
 
 
 def detect_all(
-    images: Sequence[np.ndarray] | Sequence[torch.Tensor] | torch.Tensor,
-    model: torch.nn.Module,
+    images: Sequence[np.ndarray | torch.Tensor] | torch.Tensor,
+    model: DetectionNetwork,
     *,
     threshold: float | Mapping[int, float] = 0.25,
     overlap: float = 0.45,
@@ -166,7 +184,8 @@ def detect_all(
     Raises:
         ValueError: an image of another shape or type, or an argument out of its range.
     """
-    size = tuple(size or model.size)
+    assert isinstance(model, torch.nn.Module)
+    height, width = size or model.size
     limits = _per_class(threshold, model.classes)
     if not 0 <= overlap <= 1:
         raise ValueError(f"overlap is a share in [0, 1], got {overlap}")
@@ -176,7 +195,9 @@ def detect_all(
     with evaluation_mode(model), torch.inference_mode():
         for start in range(0, len(images), batch_size):
             part = images[start : start + batch_size]
-            boxed, frames = zip(*(letterbox(_tensor(image), size) for image in part), strict=True)
+            boxed, frames = zip(
+                *(letterbox(_tensor(each), (height, width)) for each in part), strict=True
+            )
             inputs = torch.stack(boxed).to(device).float() / 255
             with mixed_precision(device):
                 boxes, probs = model.candidates(inputs)

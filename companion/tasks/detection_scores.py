@@ -31,9 +31,9 @@ class Truth:
 
     boxes: torch.Tensor
     labels: torch.Tensor
-    ignored: torch.Tensor | None = None
+    ignored: torch.Tensor = None  # type: ignore[assignment]  # where it is left out: all False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         boxes, labels = torch.as_tensor(self.boxes).float(), torch.as_tensor(self.labels).long()
         boxes = boxes.reshape(-1, 4) if not boxes.numel() else boxes
         ignored = torch.zeros(len(labels)) if self.ignored is None else self.ignored
@@ -230,10 +230,14 @@ def average_precision(
         none = 0.0 if sum(map(len, truths)) else float("nan")
         return AveragePrecision(none, none, none, none, none, dict.fromkeys(classes, none))
     precision = scores["precision"][..., -1]  # (overlaps, 101 recalls, classes, 4 sizes)
+    of_sizes = [_mean(precision[0, ..., size]) for size in range(4)]
     return AveragePrecision(
-        _mean(precision[..., 0]),
-        *(_mean(precision[0, ..., size]) for size in range(4)),
-        {label: _mean(precision[0, :, row, 0]) for row, label in enumerate(classes)},
+        map=_mean(precision[..., 0]),
+        map_50=of_sizes[0],
+        small=of_sizes[1],
+        medium=of_sizes[2],
+        large=of_sizes[3],
+        classes={label: _mean(precision[0, :, row, 0]) for row, label in enumerate(classes)},
     )
 
 

@@ -13,8 +13,9 @@ import os
 import threading
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
@@ -44,12 +45,33 @@ class Match(NamedTuple):
     distance: float
 
 
-class _Snapshot(NamedTuple):
+@dataclass(frozen=True)
+class _Snapshot:
     """All embeddings at one moment; `names[i]` owns row i of the index."""
 
     index: Index
     names: list[str]
     mark: tuple[int, int]
+
+
+class _Storage(Protocol):
+    """What a gallery asks of the file behind it, as `Store` says."""
+
+    dimension: int
+
+    def close(self) -> None: ...
+
+    def people(self) -> dict[str, int]: ...
+
+    def add(self, people: Mapping[str, np.ndarray], *, known: bool) -> None: ...
+
+    def remove(self, name: str) -> None: ...
+
+    def scrub(self) -> None: ...
+
+    def changes(self) -> tuple[int, int]: ...
+
+    def read(self) -> tuple[tuple[int, int], list[str], np.ndarray]: ...
 
 
 class Gallery:
@@ -85,7 +107,7 @@ class Gallery:
             raise ValueError(f"dimension must be at least 1, got {dimension}")
         self.path = Path(path)
         self.device = pick_device(device)
-        self._store = Store(self.path, dimension, create=create, timeout=timeout)
+        self._store: _Storage = Store(self.path, dimension, create=create, timeout=timeout)
         self._lock = threading.Lock()
         self._snapshot: _Snapshot | None = None
 

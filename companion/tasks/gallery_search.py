@@ -29,9 +29,9 @@ class Index:
     """
 
     def __init__(self, rows: np.ndarray, device: torch.device) -> None:
-        rows = torch.from_numpy(rows).to(device)
-        half_squares = rows.square().sum(1, keepdim=True) / 2  # (N, 1)
-        self._table = torch.cat([rows, half_squares], dim=1)  # (N, D + 1)
+        table = torch.from_numpy(rows).to(device)
+        half_squares = table.square().sum(1, keepdim=True) / 2  # (N, 1)
+        self._table = torch.cat([table, half_squares], dim=1)  # (N, D + 1)
         self.rows = self._table[:, :-1]  # (N, D)
         self._longest = float((2 * half_squares).max().sqrt()) if len(rows) else 0.0
 
@@ -95,7 +95,8 @@ def _near_largest(scores: torch.Tensor, tolerances: torch.Tensor) -> tuple[np.nd
     if scores.device.type == "cpu" and len(scores) == 1:  # waking torch's threads takes longer
         table = scores.numpy()
         near = table >= table.max(1, keepdims=True) - tolerances.numpy()[:, None]
-        return np.nonzero(near)
+        query, row = np.nonzero(near)
+        return query, row
     even = scores.shape[1] - scores.shape[1] % _BLOCK
     blocks, rest = scores[:, :even].unflatten(1, (-1, _BLOCK)), scores[:, even:]
     tops = blocks.amax(2)  # (m, blocks)

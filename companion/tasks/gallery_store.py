@@ -187,4 +187,6 @@ class Store:
 
 
 def _insert(connection: sqlite3.Connection, name: str) -> int:
-    return connection.execute("INSERT INTO people (name) VALUES (?)", (name,)).lastrowid
+    number = connection.execute("INSERT INTO people (name) VALUES (?)", (name,)).lastrowid
+    assert number is not None  # an INSERT that raised nothing has made a row
+    return number

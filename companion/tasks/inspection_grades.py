@@ -136,8 +136,8 @@ def fit_grades(
 
     with torch.enable_grad():
         optimizer.step(closure)
-        closure()
-    slope = max(float(weights.grad.abs().max()), float(places.grad.abs().max()))
+        gradients = torch.autograd.grad(loss(), [weights, places])
+    slope = max(float(gradient.abs().max()) for gradient in gradients)
     if not slope < 1e-4:
         raise RuntimeError(
             f"no best solution was found: the loss still changes by {slope:.1e} for a change of 1 "

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
 
 from companion.tasks.background import RunningMedian
 
@@ -48,7 +47,7 @@ class View:
     light: float = 1.02
     dark: float = 0.85
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.least < 1 or not 0 < self.dark < self.light:
             raise ValueError(
                 f"least is at least 1 and 0 < dark < light, got {self.least}, {self.dark} and "
@@ -183,7 +182,7 @@ def _square(side: int) -> np.ndarray:
     return np.ones((side, side), np.uint8)
 
 
-def _line(step: ArrayLike, *, both: bool = False) -> np.ndarray:
+def _line(step: tuple[float, float], *, both: bool = False) -> np.ndarray:
     """A kernel: the straight line from its middle to `step`, or to both sides."""
     x, y = (round(float(value)) for value in step)
     middle = max(abs(x), abs(y))

@@ -24,6 +24,7 @@ from companion.device import pick_device
 from companion.tasks.gallery import Gallery
 from companion.tasks.privacy_seal import (
     WORK,
+    Key,
     WrongPasswordError,
     new_key,
     remove_unfinished,
@@ -56,6 +57,8 @@ class SealedGallery(Gallery):
         WrongPasswordError: the password is another one; the file stays as it was.
         TimeoutError: another program had it open for longer than `timeout`.
     """
+
+    _store: "_SealedStore"
 
     def __init__(
         self,
@@ -112,6 +115,7 @@ class _SealedStore:
         self._lock = threading.RLock()
         self._changes = 0
         self._open = True
+        self._key: Key | None = None
         self._file_lock = filelock.FileLock(
             path.with_name(f".{path.name}.lock"), timeout=timeout, thread_local=False
         )
@@ -154,7 +158,8 @@ class _SealedStore:
         with self._lock:
             if self._open:
                 self._open = False
-                self._names, self._rows, self._key = (), None, None
+                self._names, self._key = (), None
+                self._rows = np.empty((0, self.dimension), np.float32)
                 self._file_lock.release()
 
     def people(self) -> dict[str, int]:
@@ -210,6 +215,7 @@ class _SealedStore:
 
     def _write(self, names: tuple[str, ...], rows: np.ndarray) -> None:
         """To the disk first, then to memory: an error leaves both as they were."""
+        assert self._key is not None  # only a closed store has none
         plain = io.BytesIO()
         np.savez(plain, names=np.array(names, dtype=np.str_), embeddings=rows.astype(np.float32))
         write_whole(self.path, seal(plain.getvalue(), self._key))

@@ -25,7 +25,12 @@ from torchmetrics.wrappers import LambdaInputTransformer
 from torchvision import tv_tensors
 
 from companion.data.tensors import TensorBatches
-from companion.tasks.segmentation_inputs import check_images, check_masks, check_model
+from companion.tasks.segmentation_inputs import (
+    SegmentationNetwork,
+    check_images,
+    check_masks,
+    check_model,
+)
 from companion.tasks.segmentation_losses import cross_entropy, cross_entropy_and_dice, soft_dice
 from companion.tasks.segmentation_scores import Scores, score
 from companion.tasks.tiles import TiledBatches, Tiling
@@ -33,6 +38,7 @@ from companion.training import EarlyStopping, History, fit, predict
 
 __all__ = [
     "Scores",
+    "SegmentationNetwork",
     "cross_entropy",
     "cross_entropy_and_dice",
     "dice_metric",
@@ -46,7 +52,7 @@ Augment = Callable[[Any, Any], tuple[Any, Any]]
 
 
 def train(
-    model: nn.Module,
+    model: SegmentationNetwork,
     images: torch.Tensor,
     masks: torch.Tensor,
     *,
@@ -89,6 +95,7 @@ def train(
         ValueError: images or masks of another shape, type or number, or not one pixel marked.
     """
     check_model(model)
+    assert isinstance(model, nn.Module)
     for some in ((images, masks), *([valid] if valid else [])):
         check_images(some[0])
         check_masks(some[1], some[0], model.classes)
@@ -127,7 +134,7 @@ def train(
 
 
 def predict_probs(
-    model: nn.Module,
+    model: SegmentationNetwork,
     images: torch.Tensor,
     *,
     tile: int = 512,
@@ -161,6 +168,7 @@ def predict_probs(
         ValueError: images of another shape or type, or without pixels; tiles that do not fit.
     """
     check_model(model)
+    assert isinstance(model, nn.Module)
     check_images(images)
     if overlap is None:
         overlap = 2 * math.ceil(model.reach / model.stride) * model.stride

@@ -1,10 +1,27 @@
 """What segmentation takes: images, masks and networks, checked with words that say the cure."""
 
+from typing import Protocol
+
 import torch
-from torch import nn
 
 
-def check_model(model: nn.Module) -> None:
+class SegmentationNetwork(Protocol):
+    """An `nn.Module` that gives logits for each pixel and says how it must be fed."""
+
+    @property
+    def classes(self) -> int:
+        """Logits of each pixel; 1 where there is only the thing and the rest."""
+
+    @property
+    def stride(self) -> int:
+        """Height and width of images must be multiples of it."""
+
+    @property
+    def reach(self) -> int:
+        """How far a logit looks, in pixels."""
+
+
+def check_model(model: SegmentationNetwork) -> None:
     """Raise TypeError unless a network says what tiling needs to know."""
     missing = [name for name in ("classes", "stride", "reach") if not hasattr(model, name)]
     if missing:

@@ -4,6 +4,7 @@ Overlap comes from torchmetrics, and so do the edges and their distances; distan
 `scipy` engine, which is as good for large images as for small, and for oblong ones.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,5 +105,5 @@ def _edge_distances(found: torch.Tensor, drawn: torch.Tensor, steps: list[float]
     return np.concatenate([far[1][edges[0]], far[0][edges[1]]])
 
 
-def _of_each(statistic, distances: list[np.ndarray]) -> torch.Tensor:
+def _of_each(statistic: Callable[[np.ndarray], float], distances: list[np.ndarray]) -> torch.Tensor:
     return torch.tensor([float(statistic(values)) for values in distances], dtype=torch.float64)

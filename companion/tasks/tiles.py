@@ -45,7 +45,7 @@ class Tiling:
             )
         self._size = (height, width)
         padded = [-(-side // multiple) * multiple for side in self._size]
-        self.shape = tuple(min(tile, side) for side in padded)
+        self.shape = (min(tile, padded[0]), min(tile, padded[1]))
         rows, columns = (_spans(side, tile, overlap, multiple) for side in padded)
         self._places = [(*row, *column) for row in rows for column in columns]
 
@@ -92,11 +92,11 @@ class Tiling:
         return whole
 
     def _window(self, image: torch.Tensor, top: int, left: int) -> torch.Tensor:
-        (height, width), (rows, columns) = self._size, self.shape
-        if top + rows <= height and left + columns <= width:
-            return image[:, top : top + rows, left : left + columns]
-        rows = torch.arange(top, top + rows, device=image.device).clamp(max=height - 1)
-        columns = torch.arange(left, left + columns, device=image.device).clamp(max=width - 1)
+        (height, width), (bottom, right) = self._size, (top + self.shape[0], left + self.shape[1])
+        if bottom <= height and right <= width:
+            return image[:, top:bottom, left:right]
+        rows = torch.arange(top, bottom, device=image.device).clamp(max=height - 1)
+        columns = torch.arange(left, right, device=image.device).clamp(max=width - 1)
         return image[:, rows[:, None], columns]
 
 

@@ -18,8 +18,11 @@ from scipy.stats import theilslopes
 class Tracked(Protocol):
     """What is tracked in one picture: boxes (m, 4) x1, y1, x2, y2 and identities (m,)."""
 
-    boxes: np.ndarray
-    identities: np.ndarray
+    @property
+    def boxes(self) -> np.ndarray: ...  # noqa: D102
+
+    @property
+    def identities(self) -> np.ndarray: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

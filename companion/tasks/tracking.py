@@ -118,12 +118,16 @@ class Sort:
         self._missing = self._missing[kept]
 
 
-def track(boxes: Iterable[ArrayLike], **settings: float) -> list[Tracks]:
+def track(
+    boxes: Iterable[ArrayLike], *, keep: int = 1, confirm: int = 3, overlap: float = 0.3
+) -> list[Tracks]:
     """Track through a whole sequence.
 
     Args:
         boxes: for each picture (n, 4) x1, y1, x2, y2 in pixels; n may be 0.
-        **settings: as for `Sort`.
+        keep: as for `Sort`.
+        confirm: as for `Sort`.
+        overlap: as for `Sort`.
 
     Returns:
         One entry per picture.
@@ -131,7 +135,7 @@ def track(boxes: Iterable[ArrayLike], **settings: float) -> list[Tracks]:
     Raises:
         ValueError: as for `Sort`.
     """
-    tracker = Sort(**settings)
+    tracker = Sort(keep=keep, confirm=confirm, overlap=overlap)
     return [tracker.update(picture) for picture in boxes]
 
 
@@ -213,16 +217,17 @@ def score(
         distances = 1 - _ious(true.boxes, found.boxes)
         distances[distances > 1 - overlap] = np.nan  # no pair
         events.update(true.identities, found.identities, distances)
-    names = {
-        "idf1": "idf1", "mota": "mota", "motp": "motp", "num_switches": "switches",
-        "num_misses": "misses", "num_false_positives": "false_alarms", "num_objects": "boxes",
-    }  # fmt: skip
-    row = motmetrics.metrics.create().compute(events, metrics=list(names)).iloc[0]
+    counts = ("switches", "misses", "false_positives", "objects")
+    names = ["idf1", "mota", "motp", *(f"num_{count}" for count in counts)]
+    row = motmetrics.metrics.create().compute(events, metrics=names).iloc[0]
     return TrackingScores(
-        **{
-            ours: (float if i < 3 else int)(row[name])
-            for i, (name, ours) in enumerate(names.items())
-        }
+        idf1=float(row["idf1"]),
+        mota=float(row["mota"]),
+        motp=float(row["motp"]),
+        switches=int(row["num_switches"]),
+        misses=int(row["num_misses"]),
+        false_alarms=int(row["num_false_positives"]),
+        boxes=int(row["num_objects"]),
     )
 
 

@@ -112,16 +112,15 @@ class VisualWords(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"images are grey, height x width, uint8; got {image.dtype} of shape {image.shape}"
             )
-        sift = cv2.SIFT_create()  # one for each call: it is not made for several threads
+        sift = cv2.SIFT.create()  # one for each call: it is not made for several threads
         if self.step is None:
             found = sift.detectAndCompute(image, None)[1]
         else:
-            found = sift.compute(image, self._grid(*image.shape))[1]
+            found = sift.compute(image, _grid(image, self.step, self.patch))[1]
         return np.empty((0, 128), np.float32) if found is None else found
 
-    def _grid(self, height: int, width: int) -> list[cv2.KeyPoint]:
-        size = (
-            self.patch / 6
-        )  # SIFT describes 4 x 4 cells, each 1.5 times the key point's size wide
-        rows, columns = (np.arange(self.step / 2, side, self.step) for side in (height, width))
-        return [cv2.KeyPoint(float(x), float(y), size) for y in rows for x in columns]
+
+def _grid(image: np.ndarray, step: int, patch: int) -> list[cv2.KeyPoint]:
+    size = patch / 6  # SIFT describes 4 x 4 cells, each 1.5 times the key point's size wide
+    rows, columns = (np.arange(step / 2, side, step) for side in image.shape)
+    return [cv2.KeyPoint(float(x), float(y), size) for y in rows for x in columns]
