@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from companion.commands.pictures import Place
+    from companion.tasks.face_models import FaceModels
+    from companion.tasks.gallery import Gallery
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +96,7 @@ def _detector(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _models(options: argparse.Namespace):
+def _models(options: argparse.Namespace) -> "FaceModels":
     from companion.device import pick_device
     from companion.tasks.face_models import FaceModels
 
@@ -128,7 +130,8 @@ def _enroll(options: argparse.Namespace) -> int:
     from companion.tasks import faces
     from companion.tasks.gallery import Gallery
 
-    models, codes = _models(options), {}
+    models = _models(options)
+    codes: dict[str, list[np.ndarray]] = {}
     for name, paths in _people(options).items():
 
         def job(picture: "np.ndarray", place: "Place", name: str = name) -> None:
@@ -175,7 +178,7 @@ def _people(options: argparse.Namespace) -> dict[str, list[Path]]:
     return people
 
 
-def _identify(options: argparse.Namespace, gallery) -> int:
+def _identify(options: argparse.Namespace, gallery: "Gallery") -> int:
     from companion.tasks import faces
     from companion.tasks.gallery import DEFAULT_THRESHOLD
 

@@ -8,7 +8,7 @@ arXiv:1802.05637).
 
 import itertools
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -129,12 +129,12 @@ class Discriminator(nn.Module):
         check_labels(labels, self.classes, len(images))
         features = self.layers(2 * images - 1)  # (N, widths[-1] * grid * grid)
         score = self.score(features).squeeze(1)
-        if labels is None:
+        if labels is None or self.projection is None:
             return score
         return score + (features * self.projection(labels)).sum(dim=1)
 
 
-def generator(noise: int = 32, classes: int = 0, **settings) -> Generator:
+def generator(noise: int = 32, classes: int = 0, **settings: Any) -> Generator:
     """Build a generator of small pictures.
 
     Weights: (noise + classes) x widths[0] x (size / 2^stages)^2, then 16 x maps before x maps after
@@ -162,7 +162,7 @@ def generator(noise: int = 32, classes: int = 0, **settings) -> Generator:
     return Generator(noise, classes, **settings)
 
 
-def discriminator(classes: int = 0, **settings) -> Discriminator:
+def discriminator(classes: int = 0, **settings: Any) -> Discriminator:
     """Build a discriminator of small pictures.
 
     Weights: 16 x maps before x maps after for each convolution, 1 for each of its maps without and

@@ -136,7 +136,10 @@ def _in_batches(
     start: torch.Tensor,
     labels: torch.Tensor,
     batch_size: int,
-    **settings: float,
+    *,
+    epsilon: float,
+    step_size: float,
+    steps: int,
 ) -> torch.Tensor:
     """Climb batch by batch, on the network's device."""
     device = device_of(network)
@@ -144,7 +147,10 @@ def _in_batches(
     attacked = []
     with evaluation_mode(network):
         for batch in zip(*columns, strict=True):
-            moved = _climb(network, *(part.to(device) for part in batch), **settings)
+            there, begin, truth = (part.to(device) for part in batch)
+            moved = _climb(
+                network, there, begin, truth, epsilon=epsilon, step_size=step_size, steps=steps
+            )
             attacked.append(moved.to(images.device))
     return torch.cat(attacked)
 

@@ -73,6 +73,7 @@ def export_onnx(
         dynamic_shapes=({0: torch.export.Dim("count")},),
         verbose=False,
     )
+    assert program is not None  # with dynamo=True the exporter gives one
     graph = program.model_proto.SerializeToString()
     _check_answers(network, graph, example, tolerance)
     if file is not None:
@@ -139,7 +140,7 @@ def open_session(
     except MemoryError:
         raise
     except Exception as error:  # each kind of damage has a class of its own in ONNX Runtime
-        name = "the graph" if isinstance(graph, bytes) else source
+        name = "the graph" if isinstance(source, bytes) else source
         raise ValueError(f"{name} cannot be loaded: {str(error)[:200]}") from error
 
 

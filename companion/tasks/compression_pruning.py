@@ -10,6 +10,8 @@ Han, Pool, Tran and Dally, 2015, arXiv:1506.02626, by `torch.nn.utils.prune`.
 from torch import nn
 from torch.nn.utils import prune
 
+_Layer = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
+
 
 def prune_smallest(network: nn.Module, share: float) -> None:
     """Set the smallest weights of all convolutions and linear layers to zero, in place.
@@ -56,8 +58,8 @@ def finish_pruning(network: nn.Module) -> None:
         raise ValueError("there are no masks to finish; call prune_smallest first")
     for layer in pruned:
         prune.remove(layer, "weight")
-        bias = layer.bias  # behind the weight again, where optimizers of other networks expect it
-        del layer.bias
+        bias = dict(layer.named_parameters()).get("bias")
+        del layer.bias  # behind the weight again, where optimizers of other networks expect it
         layer.register_parameter("bias", bias)
 
 
@@ -72,9 +74,8 @@ def share_of_zeros(network: nn.Module) -> float:
     return zeros / sum(weight.numel() for weight in weights)
 
 
-def _layers(network: nn.Module) -> list[nn.Module]:
-    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-    layers = [module for module in network.modules() if isinstance(module, kinds)]
+def _layers(network: nn.Module) -> list[_Layer]:
+    layers = [module for module in network.modules() if isinstance(module, _Layer)]
     if not layers:
         raise ValueError("the network has no convolution and no linear layer to prune")
     return layers

@@ -109,7 +109,7 @@ class Rules:
     review_from: float
     urgent_from: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.review_from <= self.urgent_from <= 1:
             raise ValueError(
                 "rules need 0 <= review_from <= urgent_from <= 1, got "

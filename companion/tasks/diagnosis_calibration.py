@@ -36,7 +36,7 @@ class Temperature:
     loss_before: float = float("nan")
     loss_after: float = float("nan")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.value < float("inf"):
             raise ValueError(f"a temperature is positive and finite, got {self.value}")
 

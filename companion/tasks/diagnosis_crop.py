@@ -76,8 +76,8 @@ def find_regions(
             f"{margin}, {smallest}, {pieces}"
         )
     height, width = masks.shape[-2:]
-    kept = _largest_pieces(masks[:, 0].cpu().numpy(), pieces)
-    kept = torch.from_numpy(kept).to(masks.device)
+    largest = _largest_pieces(masks[:, 0].cpu().numpy(), pieces)
+    kept = torch.from_numpy(largest).to(masks.device)
     area = kept.float().mean((1, 2))
     found = (area >= smallest) & (area > 0)
     boxes = torch.tensor([0.0, 0.0, width, height], device=masks.device).repeat(len(masks), 1)

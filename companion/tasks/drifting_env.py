@@ -16,7 +16,7 @@ from companion.tasks.drifting_scenes import Drift
 from companion.tasks.drifting_streams import Streams, Table
 
 
-class DriftingEnv(gymnasium.Env[np.ndarray, int]):
+class DriftingEnv(gymnasium.Env[np.ndarray, np.int64]):
     """Choose the setting for the next frame of one stream.
 
     An observation is (width,) float32 in [0, 1]: nine statistics of the newest picture, their
@@ -52,7 +52,7 @@ class DriftingEnv(gymnasium.Env[np.ndarray, int]):
         self._done = 0
         return self.streams.reset(self.np_random)[0], self._info()
 
-    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: int | np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Choose the setting, and see the next frame.
 
         Raises:
@@ -130,7 +130,8 @@ class DriftingVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         if over:
             info = {"final_obs": observations, "_final_obs": np.ones(self.num_envs, bool)}
             self._done, observations = 0, self.streams.reset(self.np_random)
-        return observations, rewards, *(np.full(self.num_envs, end) for end in (False, over)), info
+        terminated, truncated = np.zeros(self.num_envs, bool), np.full(self.num_envs, over)
+        return observations, rewards, terminated, truncated, info
 
 
 def _spaces(streams: Streams) -> tuple[spaces.Box, spaces.Discrete]:

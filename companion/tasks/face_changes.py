@@ -92,7 +92,8 @@ def covered(covering: Covering) -> np.ndarray:
     if covering == "bar":
         hidden[31:61] = True
     elif covering == "mask":
-        hidden[polygon(*zip(*_MASK, strict=True), shape=hidden.shape)] = True
+        rows, columns = zip(*_MASK, strict=True)
+        hidden[polygon(rows, columns, shape=hidden.shape)] = True
     elif covering == "sunglasses":
         for row, column in _EYES:
             hidden[ellipse(row, column, 17, 25, shape=hidden.shape)] = True

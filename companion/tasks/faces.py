@@ -139,7 +139,10 @@ def embed(
 
 
 def embed_chips(
-    chips: Sequence[np.ndarray], *, mirror: bool = True, models: FaceModels = SHARED
+    chips: np.ndarray | Sequence[np.ndarray],
+    *,
+    mirror: bool = True,
+    models: FaceModels = SHARED,
 ) -> np.ndarray:
     """Describe faces that are aligned already, from any number of photographs, in batches.
 

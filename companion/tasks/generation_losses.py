@@ -67,7 +67,9 @@ WGAN_GP = Objective(_wasserstein, _negative, penalty=10.0, critic_steps=5, betas
 """The critic pulls the mean scores apart and pays for slopes other than 1."""
 
 
-def gradient_penalty(critic: Score, real: torch.Tensor, fake: torch.Tensor, mix: torch.Tensor):
+def gradient_penalty(
+    critic: Score, real: torch.Tensor, fake: torch.Tensor, mix: torch.Tensor
+) -> torch.Tensor:
     """Mean of (slope - 1)^2, where slope is the length of the score's gradient by the picture.
 
     It is taken at points on the lines between real and generated pictures. The critic has to judge

@@ -202,7 +202,9 @@ def collect(
     return Rollout(*(torch.stack(column) for column in zip(*rows, strict=True))), observations
 
 
-def step(env: VectorEnv, actions: np.ndarray) -> tuple[np.ndarray, *tuple[torch.Tensor, ...]]:
+def step(
+    env: VectorEnv, actions: np.ndarray
+) -> tuple[np.ndarray, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Act once, and keep apart what followed the action and what a restart shows.
 
     Returns:
@@ -239,8 +241,12 @@ def act(network: torch.nn.Module, observations: np.ndarray) -> np.ndarray:
     return scores.argmax(dim=1).numpy()
 
 
-def check_environment(env: VectorEnv) -> None:
-    """Raise a ValueError unless `env` is of the kind that is learnt in here."""
+def check_environment(env: VectorEnv) -> tuple[int, int]:
+    """How many numbers an observation has, and how many actions there are.
+
+    Raises:
+        ValueError: `env` is not of the kind that is learnt in here.
+    """
     inside, choices = env.single_observation_space, env.single_action_space
     if not isinstance(inside, spaces.Box) or len(inside.shape) != 1:
         raise ValueError(f"observations must be a Box of one dimension, got {inside}")
@@ -251,3 +257,4 @@ def check_environment(env: VectorEnv) -> None:
         raise ValueError(
             f"the environment must restart in the same step (AutoresetMode.SAME_STEP), got {mode}"
         )
+    return inside.shape[0], int(choices.n)

@@ -136,10 +136,9 @@ def train_q(
     Raises:
         ValueError: the environment does not fit, or `steps` is below 1.
     """
-    check_environment(env)
+    inputs, actions_of = check_environment(env)
     if steps < 1:
         raise ValueError(f"steps start at 1, got {steps}")
-    actions_of, inputs = env.single_action_space.n, env.single_observation_space.shape[0]
     generator = torch.Generator().manual_seed(seed)
     buffer, target = ReplayBuffer(capacity, inputs), copy.deepcopy(network).requires_grad_(False)
     weights, slow = list(network.parameters()), list(target.parameters())
@@ -150,7 +149,7 @@ def train_q(
     for number in range(steps):
         share = np.interp(number / steps, [0, exploring], exploration)
         best = torch.from_numpy(act(network, observations))
-        random = torch.randint(int(actions_of), best.shape, generator=generator)
+        random = torch.randint(actions_of, best.shape, generator=generator)
         explore = torch.rand(best.shape, generator=generator) < share
         actions = torch.where(explore, random, best)
         seen = torch.as_tensor(observations, dtype=torch.float32)
@@ -158,8 +157,8 @@ def train_q(
         buffer.add(seen, actions, rewards, following, terminated)
         curve.append(rewards.mean())
 
-        seen, actions, *outcome = buffer.sample(batch_size, generator)
-        wanted = q_targets(network, target, *outcome, discount=discount)
+        seen, actions, rewards, following, terminated = buffer.sample(batch_size, generator)
+        wanted = q_targets(network, target, rewards, following, terminated, discount=discount)
         loss = smooth_l1_loss(network(seen).gather(1, actions[:, None]).squeeze(1), wanted)
         optimizer.zero_grad()
         loss.backward()

@@ -206,6 +206,8 @@ def test_gymnasiums_own_check_passes():
     check_env(env, skip_render_check=True)  # needs a registered name
     assert env.render().shape == (200, 480, 3)
     assert DrivingEnv().render() is None
+    with pytest.raises(RuntimeError, match=r"reset\(\) before the first render"):
+        DrivingEnv(render_mode="rgb_array").render()
 
 
 def test_an_episode_of_the_environment_ends_by_time_or_by_collision():
