@@ -14,8 +14,10 @@ import torch
 
 from benchmarks import (
     accelerator,
+    attacks,
     augmentation,
     city_video,
+    compression,
     detection,
     faces,
     features,
@@ -30,7 +32,8 @@ from benchmarks.measure import Row
 RESULTS = Path(__file__).with_name("results.md")
 PACKAGES = (
     "torch", "torchvision", "dlib-bin", "numpy", "faiss-cpu", "face_recognition", "accelerate",
-    "skorch", "fastai", "keras", "onnxruntime", "opencv-python-headless", "scikit-learn",
+    "skorch", "fastai", "keras", "torchattacks", "onnxruntime",
+    "opencv-python-headless", "scikit-learn",
 )  # fmt: skip
 
 
@@ -93,7 +96,7 @@ def seconds(value: float) -> str:
 def main() -> int:
     parts = (
         faces, gallery, features, segmentation, detection, inspection, training, augmentation,
-        scenes, city_video, accelerator,
+        scenes, city_video, attacks, compression, accelerator,
     )  # fmt: skip
     rows = [row for part in parts for row in part.rows()]
     text = report(rows)

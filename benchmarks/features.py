@@ -4,9 +4,6 @@ All sides start from the same uint8 pictures, 128 x 128 pixels, with the same we
 what torchvision's examples do: the preset transforms, then the network, one picture at a time.
 """
 
-import io
-import warnings
-
 import onnxruntime
 import torch
 from torch import nn
@@ -16,6 +13,7 @@ from benchmarks.measure import Row, turns
 from companion.data.weights import mobilenet_weights
 from companion.data.xrays import load_xrays
 from companion.models.mobilenet import MEAN, STD, MobileNetFeatures
+from companion.tasks.compression import export_onnx
 from companion.training import predict
 
 COUNT, SIZE, BATCH, ROUNDS = 512, 128, 16, 7
@@ -72,15 +70,4 @@ def rows() -> list[Row]:
 
 def exported(network: nn.Module, example: torch.Tensor) -> bytes:
     """The network in ONNX, for batches of any size."""
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the newer exporter needs more peers
-        torch.onnx.export(
-            network,
-            (example,),
-            file,
-            dynamo=False,
-            input_names=["images"],
-            dynamic_axes={"images": {0: "count"}},
-        )
-    return file.getvalue()
+    return export_onnx(network, example, tolerance=1e-3)

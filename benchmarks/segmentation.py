@@ -4,8 +4,6 @@ Both start from the same uint8 pictures, 128 x 128 pixels, with the same weights
 probability for each pixel. ONNX Runtime folds the batch norms when it loads the graph.
 """
 
-import warnings
-
 import onnxruntime
 import torch
 from torch import nn
@@ -39,9 +37,7 @@ def rows() -> list[Row]:
         for part in images.split(BATCH):  # batch norms that have seen X-rays
             network(part)
     network.eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # the checks of the size
-        graph = exported(WithProbs(network), images[:BATCH])
+    graph = exported(WithProbs(network), images[:BATCH])
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
 
     def ours():
