@@ -93,17 +93,19 @@ def read() -> list[dict]:
 def table(rows: Iterable[dict]) -> str:
     """The rows as Markdown, each beside what is published of the same set and measure."""
     header = (
-        "set", "learnt from / tested on", "model", "measure", "score", "seconds", "device",
-        "versions", "date", "published",
+        "set", "learnt from / tested on", "model", "measure", "score", "published", "seconds",
+        "device", "versions", "date",
     )  # fmt: skip
     cells = []
     for row in rows:
         known = PUBLISHED.get((row["set"], row["measure"]))
+        score = f"{row['score']:.0f}" if row["score"] > 1 else f"{row['score']:.3f}"
+        seconds = f"{row['seconds']:.0f}" if row["seconds"] else ""
         shown = f"{known.score:.3f}: {known.what}" if known else "none known"
         cells.append(
             (
-                row["set"], row["split"], row["model"], row["measure"], f"{row['score']:.3f}",
-                f"{row['seconds']:.0f}", row["device"], row["versions"], row["date"], shown,
+                row["set"], row["split"], row["model"], row["measure"], score, shown, seconds,
+                row["device"], row["versions"], row["date"],
             )
         )  # fmt: skip
     lines = ["| " + " | ".join(line) + " |" for line in (header, *cells)]

@@ -6,8 +6,8 @@
 authors have cut them. The published figures are those of MedMNIST v2 (Yang et al., 2023,
 doi:10.1038/s41597-022-01721-8), ResNet-18 at 28 pixels: accuracy at threshold 0.5, area under the
 ROC curve. Three seeds, each with its own line. A first recipe, 5 epochs at a rate of 0.01, gave
-accuracies from 0.71 to 0.90 on the test part as seed and device changed, though hardly less area; it
-gave way to this one, with a look at those figures.
+accuracies from 0.71 to 0.90 on the test part as seed and device changed, though hardly less area;
+it gave way to this one, with a look at those figures.
 """
 
 import time
