@@ -93,6 +93,11 @@ def a_varying_picture_that_is_none(nb):
     nb.cells[TABLE].metadata.tags = ["picture-varies"]
 
 
+@fault("shows no picture")
+def a_drifting_picture_that_is_none(nb):
+    nb.cells[TABLE].metadata.tags = ["picture-drifts"]
+
+
 @fault("31 lines, at most 30")
 def a_long_cell(nb):
     nb.cells[TABLE].source = "\n".join(["number = 1"] * 31)

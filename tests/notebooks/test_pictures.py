@@ -67,6 +67,14 @@ def test_another_line_plot_is_caught_though_most_of_it_is_ground(fresh):
     assert "show something else" in pictures.difference(STORED, fresh)
 
 
+def test_a_curve_may_drift_where_that_is_said_but_not_be_gone_or_another():
+    moved = plot(FALLING + 0.03 * np.sin(EPOCHS / 2))
+    assert "show something else" in pictures.difference(STORED, moved)
+    assert pictures.difference(STORED, moved, drifts=True) is None
+    for wrong in (plot(1 - FALLING), plot(1.4 * FALLING), plot(FALLING[:8]), plot(0 * FALLING)):
+        assert pictures.difference(STORED, wrong, drifts=True) is not None
+
+
 def test_the_mean_alone_would_not_see_another_curve():
     one, other = (np.asarray(pictures.decode(p), float) for p in (STORED, plot(1 - FALLING)))
     assert np.abs(one - other).mean() < pictures.MEAN

@@ -17,7 +17,8 @@ from nbtools.page import Page, is_picture
 
 SIZE = 500_000  # bytes
 LINES = 30
-TAGS = {"parameters", "picture-varies", "hide-input", "hide-output", "hide-cell"}
+OF_PICTURES = ("picture-drifts", "picture-varies")
+TAGS = {"parameters", *OF_PICTURES, "hide-input", "hide-output", "hide-cell"}
 NO_PROSE = ("#", ":", "`", "(", "+++", "|", "<!--", "---", "%")
 
 
@@ -121,13 +122,13 @@ def parameters(page: Page) -> Iterator[str]:
 
 
 def tags(page: Page) -> Iterator[str]:
-    """Yield a problem for a tag that the book does not use, or "picture-varies" on no picture."""
+    """Yield a problem for a tag that the book does not use, or one of pictures where none is."""
     for number, cell in enumerate(page.notebook.cells):
         for tag in _tags(cell):
             if tag not in TAGS:
                 yield f"{page.name(number)} has the tag {tag!r}; allowed are {sorted(TAGS)}"
-        if "picture-varies" in _tags(cell) and not _has_picture(cell):
-            yield f'{page.name(number)} is tagged "picture-varies" and shows no picture'
+            if tag in OF_PICTURES and not _has_picture(cell):
+                yield f'{page.name(number)} is tagged "{tag}" and shows no picture'
 
 
 def source(page: Page) -> Iterator[str]:

@@ -9,16 +9,18 @@ from nbtools import claims, pictures
 from nbtools.files import text_of
 from nbtools.normal import normalise_outputs
 
-VARIES = "picture-varies"
+DRIFTS, VARIES = "picture-drifts", "picture-varies"
 
 
 def differences(stored: NotebookNode, fresh: list[NotebookNode]) -> list[str]:
     """Return what differs between a stored cell and its fresh outputs; nothing if they agree.
 
     Texts are compared to the letter, but for the measured part of claim lines. Pictures are
-    compared within a tolerance; the tag "picture-varies" on the cell leaves only their size.
+    compared within a tolerance. With the tag "picture-drifts" on the cell their lines may move
+    farther, and the tag "picture-varies" leaves only their size.
     """
-    varies = VARIES in stored.metadata.get("tags", [])
+    tags = stored.metadata.get("tags", [])
+    leave = {"drifts": DRIFTS in tags, "varies": VARIES in tags}
     old, new = list(_parts(stored.outputs)), list(_parts(fresh))
     if [kind for kind, _ in old] != [kind for kind, _ in new]:
         return [
@@ -29,7 +31,7 @@ def differences(stored: NotebookNode, fresh: list[NotebookNode]) -> list[str]:
     for (kind, before), (_, after) in zip(old, new, strict=True):
         if kind.startswith("image/"):
             try:
-                problem = pictures.difference(before, after, varies=varies)
+                problem = pictures.difference(before, after, **leave)
             except ValueError as error:
                 problem = str(error)
             problems += [f"picture: {problem}"] if problem else []
