@@ -47,8 +47,9 @@ class Census(NamedTuple):
 def frechet_distance(real: torch.Tensor, generated: torch.Tensor) -> float:
     """Distance between the Gaussians with the means and covariances of two clouds.
 
-    |m - n|^2 + trace(S + T - 2 (S T)^(1/2)), in the squared unit of the features. Few samples
-    overrate it: compare it with the distance between two sets of real pictures of the same numbers.
+    The squared distance of the means plus trace(S + T - 2 (S T)^(1/2)) of the covariances S and T,
+    in the squared unit of the features. Few samples overrate it: compare it with the distance
+    between two sets of real pictures of the same numbers.
 
     Args:
         real: N x D features, N at least 2.
