@@ -1,8 +1,8 @@
 """Handwritten digits, 8 x 8: the set that scikit-learn carries.
 
-1,797 digits by 43 people, reduced from 32 x 32 bitmaps to counts of 0 to 16 (Alpaydin and Kaynak,
-UCI Machine Learning Repository, 1998, doi:10.24432/C50P49). scikit-learn holds the original's test
-part.
+1,797 digits by 13 people, reduced from 32 x 32 bitmaps to counts of 0 to 16: the test part of the
+set (Alpaydin and Kaynak, UCI Machine Learning Repository, 1998, doi:10.24432/C50P49), whose other
+part 30 other people wrote.
 """
 
 from typing import NamedTuple
