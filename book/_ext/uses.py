@@ -63,7 +63,10 @@ def collect(app):
 
 def name_users(app, what, name, obj, options, lines):
     """Add the line to a docstring."""
-    pages = app.env.companion_users.get(name, []) if what in ("function", "class") else []
+    if what not in ("function", "class"):
+        return
+    module, _, own = name.rpartition(".")  # where it is described, which may be a second address
+    pages = app.env.companion_users.get(_home(obj, module, own), [])
     if pages:
         links = ", ".join(f":doc:`{page.rpartition('/')[2]} </{page}>`" for page in pages)
         lines += ["", f"*Used in:* {links}", ""]

@@ -7,6 +7,9 @@ import pkgutil
 import re
 from pathlib import Path
 
+import pytest
+from bs4 import BeautifulSoup
+
 import companion
 
 ROOT = Path(companion.__file__).parents[1]
@@ -46,11 +49,20 @@ def test_a_planted_name_without_description_is_found(tmp_path):
     assert missing(["companion.x.known", "companion.x.new"], tmp_path) == ["companion.x.new"]
 
 
-def test_functions_name_the_notebooks_that_use_them(html):
-    page = (html / "book" / "api" / "training.html").read_text(encoding="utf-8")
-    entry = page.split('id="companion.training.loop.fit"')[1].split("</dd></dl>")[0]
-    assert "Used in" in entry
-    assert "theory/neurons-and-networks.html" in entry
+@pytest.mark.parametrize(
+    ("page", "name", "user", "other"),
+    [
+        ("tasks", "companion.tasks.faces.detect", "cases/face-detection", "theory/optimizers"),
+        ("training", "companion.training.fit", "theory/optimizers", "cases/face-recognition"),
+    ],
+)
+def test_functions_name_the_notebooks_that_use_them(html, page, name, user, other):
+    text = (html / "book" / "api" / f"{page}.html").read_text(encoding="utf-8")
+    entry = BeautifulSoup(text, "html.parser").find(id=name).parent
+    used = next(part for part in entry.find_all("p") if part.text.startswith("Used in:"))
+    links = [link["href"].partition("#")[0] for link in used.find_all("a")]
+    assert f"../{user}.html" in links
+    assert f"../{other}.html" not in links
 
 
 def test_uses_are_found_where_names_are_defined(tmp_path):
