@@ -4,7 +4,7 @@ One stream, or many at once: `companion.tasks.drifting_streams` for learners tha
 language.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -14,6 +14,8 @@ from gymnasium.vector.utils import batch_space
 
 from companion.tasks.drifting_scenes import Drift
 from companion.tasks.drifting_streams import Streams, Table
+
+_METADATA: dict[str, Any] = {"render_modes": []}
 
 
 class DriftingEnv(gymnasium.Env[np.ndarray, np.int64]):
@@ -34,9 +36,7 @@ class DriftingEnv(gymnasium.Env[np.ndarray, np.int64]):
         ValueError: `frames` below 1, or as `Streams` says.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # gymnasium's lacks ClassVar
-        "render_modes": []
-    }
+    metadata = _METADATA
 
     def __init__(self, table: Table, drift: Drift, *, frames: int = 200, **settings: Any):
         self._frames = _checked(frames)
@@ -82,10 +82,7 @@ class DriftingVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         ValueError: `frames` below 1, or as `Streams` says.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # gymnasium's lacks ClassVar
-        "render_modes": [],
-        "autoreset_mode": AutoresetMode.SAME_STEP,
-    }
+    metadata = _METADATA | {"autoreset_mode": AutoresetMode.SAME_STEP}
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ One episode of `companion.tasks.driving_simulation`: the same traffic, dynamics 
 learners that speak gymnasium's language.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -13,6 +13,8 @@ from gymnasium import spaces
 from companion.tasks.driving import look
 from companion.tasks.driving_simulation import STEER, STEP, STRONGEST, Simulation
 from companion.tasks.driving_traffic import HARDEST
+
+_METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / STEP)}
 
 
 class DrivingEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
@@ -45,10 +47,7 @@ class DrivingEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         (False, False)
     """
 
-    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # gymnasium's lacks ClassVar
-        "render_modes": ["rgb_array"],
-        "render_fps": round(1 / STEP),
-    }
+    metadata = _METADATA
 
     def __init__(
         self,

@@ -19,10 +19,12 @@ class Tracked(Protocol):
     """What is tracked in one picture: boxes (m, 4) x1, y1, x2, y2 and identities (m,)."""
 
     @property
-    def boxes(self) -> np.ndarray: ...  # noqa: D102
+    def boxes(self) -> np.ndarray:
+        """(m, 4), x1, y1, x2, y2 in pixels."""
 
     @property
-    def identities(self) -> np.ndarray: ...  # noqa: D102
+    def identities(self) -> np.ndarray:
+        """(m,), one number for each thing."""
 
 
 @dataclass(frozen=True)
