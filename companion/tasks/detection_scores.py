@@ -10,6 +10,9 @@ from torchvision.ops import box_area, box_iou
 
 from companion.tasks.detection import Detections
 
+NONE_IGNORED = torch.zeros(0, dtype=torch.bool)
+"""Stands for as many False as there are things, where `Truth` is not told which to ignore."""
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -31,12 +34,12 @@ class Truth:
 
     boxes: torch.Tensor
     labels: torch.Tensor
-    ignored: torch.Tensor = None  # type: ignore[assignment]  # where it is left out: all False
+    ignored: torch.Tensor = NONE_IGNORED
 
     def __post_init__(self) -> None:
         boxes, labels = torch.as_tensor(self.boxes).float(), torch.as_tensor(self.labels).long()
         boxes = boxes.reshape(-1, 4) if not boxes.numel() else boxes
-        ignored = torch.zeros(len(labels)) if self.ignored is None else self.ignored
+        ignored = torch.zeros(len(labels)) if self.ignored is NONE_IGNORED else self.ignored
         ignored = torch.as_tensor(ignored).bool()
         shapes = [tuple(each.shape) for each in (boxes, labels, ignored)]
         count = len(boxes)
