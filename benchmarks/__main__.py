@@ -28,6 +28,7 @@ from benchmarks import (
     training,
 )
 from benchmarks.measure import Row
+from companion.files import whole_file
 
 RESULTS = Path(__file__).with_name("results.md")
 PACKAGES = (
@@ -100,9 +101,8 @@ def main() -> int:
     )  # fmt: skip
     rows = [row for part in parts for row in part.rows()]
     text = report(rows)
-    unfinished = RESULTS.with_suffix(".unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(RESULTS)
+    with whole_file(RESULTS) as file:
+        file.write(text.encode())
     print(text)
     return 0 if all(row.holds for row in rows) else 1
 

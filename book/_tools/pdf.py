@@ -16,6 +16,8 @@ import yaml
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject
 
+from companion.files import whole_file
+
 ROOT = Path(__file__).parents[2]
 FOOTER = (
     '<div style="width: 100%; font-size: 8px; text-align: center; color: #555">'
@@ -125,9 +127,8 @@ def main(html: Path, file: Path) -> int:
     names = pages()
     writer = joined(html, names, printed(html, [name for name, _ in names]))
     writer.compress_identical_objects()
-    unfinished = file.with_suffix(".unfinished")
-    writer.write(unfinished)
-    unfinished.replace(file)
+    with whole_file(file) as written:
+        writer.write(written)
     size = file.stat().st_size / 1e6
     print(f"{file}: {len(writer.pages)} pages, {size:.1f} MB")
     return 0

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from companion.files import whole_file
+
 MAX_PIXELS = 89_478_485
 """Larger pictures are refused: a few kilobytes of file can ask for many gigabytes of memory.
 
@@ -87,12 +89,8 @@ def write_image(picture: np.ndarray, path: str | os.PathLike) -> Path:
     content = io.BytesIO()
     Image.fromarray(picture).save(content, form)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content.getvalue())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(content.getvalue())
     return path
 
 

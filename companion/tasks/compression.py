@@ -18,6 +18,7 @@ import onnxruntime
 import torch
 from torch import nn
 
+from companion.files import whole_file
 from companion.training.checkpoint import bare
 
 
@@ -77,12 +78,8 @@ def export_onnx(
     graph = program.model_proto.SerializeToString()
     _check_answers(network, graph, example, tolerance)
     if file is not None:
-        unfinished = file.with_name(f"{file.name}.{os.getpid()}.unfinished")
-        try:
-            unfinished.write_bytes(graph)
-            unfinished.replace(file)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with whole_file(file) as written:
+            written.write(graph)
     return graph
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from companion.device import pick_device
+from companion.files import whole_file
 from companion.tasks.gallery_search import Index
 from companion.tasks.gallery_store import Store
 
@@ -226,20 +227,13 @@ class Gallery:
         Raises:
             OSError: the file cannot be written; what was there before is still there.
         """
-        snapshot, path = self._current(), Path(path)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-        try:
-            with unfinished.open("xb") as file:
-                np.savez(
-                    file,
-                    names=np.array(snapshot.names, dtype=np.str_),
-                    embeddings=snapshot.index.rows.cpu().numpy(),
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        snapshot = self._current()
+        with whole_file(path) as file:
+            np.savez(
+                file,
+                names=np.array(snapshot.names, dtype=np.str_),
+                embeddings=snapshot.index.rows.cpu().numpy(),
+            )
 
     def _enroll(self, people: Mapping[str, np.ndarray], *, add: bool) -> None:
         checked: dict[str, np.ndarray] = {}

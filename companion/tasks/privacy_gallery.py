@@ -21,16 +21,15 @@ import numpy as np
 import torch
 
 from companion.device import pick_device
+from companion.files import remove_unfinished, whole_file
 from companion.tasks.gallery import Gallery
 from companion.tasks.privacy_seal import (
     WORK,
     Key,
     WrongPasswordError,
     new_key,
-    remove_unfinished,
     seal,
     unseal,
-    write_whole,
 )
 
 
@@ -218,7 +217,8 @@ class _SealedStore:
         assert self._key is not None  # only a closed store has none
         plain = io.BytesIO()
         np.savez(plain, names=np.array(names, dtype=np.str_), embeddings=rows.astype(np.float32))
-        write_whole(self.path, seal(plain.getvalue(), self._key))
+        with whole_file(self.path, private=True) as file:
+            file.write(seal(plain.getvalue(), self._key))
         self._names, self._rows = names, rows
         self._changes += 1
 

@@ -12,13 +12,10 @@ the plain bytes and 16 more. Its length, and the time of writing, are all that a
 
 import hashlib
 import hmac
-import os
 import secrets
 import struct
-import threading
 import unicodedata
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -129,38 +126,6 @@ def unseal(sealed: bytes, password: str) -> tuple[bytes, Key]:
         raise ValueError(
             "the password fits, but the sealed bytes were changed or damaged; restore a copy"
         ) from None
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file's contents so that after a crash the old or the new ones are there, whole.
-
-    Only the owner may read the new file. When this returns, it survives a power cut.
-
-    Raises:
-        OSError: it cannot be written; what was there before is still there.
-    """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        number = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(number, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    if os.name == "posix":  # the new name is on the disk once its folder is
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def remove_unfinished(path: Path) -> None:
-    """Delete what a killed `write_whole` of this file left; call it with the file locked."""
-    for left in path.parent.glob(f".{path.name}.*.part"):
-        left.unlink(missing_ok=True)
 
 
 def _text(password: str) -> str:

@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+
+from companion.files import flush, whole_file
 
 _NAME = re.compile(r"epoch-(\d{5,})")
 
@@ -61,14 +63,8 @@ def save_weights(model: nn.Module, path: str | os.PathLike) -> Path:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        save_file(_portable(bare(model).state_dict()), partial)
-        _flush(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    _flush(path.parent)
+    with whole_file(path) as file:
+        file.write(save(_portable(bare(model).state_dict())))
     return path
 
 
@@ -117,10 +113,10 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         save_file(_portable(checkpoint.best), partial / "best.safetensors")
     torch.save(checkpoint.state, partial / "state.pt")
     for path in partial.iterdir():
-        _flush(path)
-    _flush(partial)
+        flush(path)
+    flush(partial)
     partial.rename(final)
-    _flush(folder)
+    flush(folder)
     for other in _checkpoints(folder):
         if other != final:
             shutil.rmtree(other)
@@ -179,14 +175,3 @@ def _portable(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         for name, tensor in state.items()
     }
-
-
-def _flush(path: Path) -> None:
-    """Have the disk hold what was written; folders can only be flushed on POSIX systems."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,7 +1,5 @@
 """Sealed files: what opens them, what does not, and what a crash leaves."""
 
-import os
-
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
@@ -11,10 +9,8 @@ from companion.tasks import privacy_seal
 from companion.tasks.privacy_seal import (
     WrongPasswordError,
     new_key,
-    remove_unfinished,
     seal,
     unseal,
-    write_whole,
 )
 
 PASSWORD = "correct horse battery staple"
@@ -103,29 +99,3 @@ def test_a_file_cannot_ask_for_all_the_memory():
     head += privacy_seal.hashlib.sha256(head).digest()[:8]
     with pytest.raises(ValueError, match="asks for work 40"):
         unseal(head + bytes(16), PASSWORD)
-
-
-def test_writes_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "people.sealed"
-    write_whole(path, b"old")
-    assert path.read_bytes() == b"old"
-    if os.name == "posix":
-        assert path.stat().st_mode & 0o777 == 0o600
-
-    def full_disk(_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OSError, match="disk full"):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_what_a_killed_writer_left_is_removed(tmp_path):
-    path = tmp_path / "people.sealed"
-    left, other = tmp_path / ".people.sealed.12.34.part", tmp_path / ".people.sealed.lock"
-    for file in (path, left, other):
-        file.write_bytes(b"x")
-    remove_unfinished(path)
-    assert sorted(tmp_path.iterdir()) == [other, path]

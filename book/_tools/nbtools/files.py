@@ -1,12 +1,13 @@
 """Which notebooks the book has, and how one is read and written."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from sphinx_external_toc.parsing import parse_toc_yaml
+
+from companion.files import whole_file
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -65,17 +66,8 @@ def to_text(notebook: NotebookNode) -> str:
 
 def write(path: Path, text: str) -> None:
     """Replace a file whole or not at all, even when the process is killed half-way."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            draft.chmod(path.stat().st_mode)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(text.encode())
 
 
 def text_of(value: str | Sequence[str]) -> str:
