@@ -40,6 +40,8 @@ def prune_smallest(network: nn.Module, share: float) -> None:
     layers = _layers(network)
     if prune.is_pruned(network):
         raise ValueError("the network has masks of an earlier pruning; call finish_pruning first")
+    for layer in layers:  # torch's pruning needs rows side by side; training on a GPU reorders them
+        layer.weight.data = layer.weight.data.contiguous()
     prune.global_unstructured(
         [(layer, "weight") for layer in layers],
         pruning_method=prune.L1Unstructured,

@@ -236,6 +236,17 @@ def test_pruning_again_counts_the_zeros_that_are_there(network):
         assert torch.equal(twice, single)
 
 
+def test_the_order_of_weights_in_memory_changes_nothing(network):
+    usual, reordered = copy.deepcopy(network), copy.deepcopy(network)
+    reordered.to(memory_format=torch.channels_last)
+    assert not all(weight.is_contiguous() for weight in reordered.parameters())
+    for each in (reordered, usual):
+        prune_smallest(each, 0.5)
+        finish_pruning(each)
+    for found, wanted in zip(reordered.parameters(), usual.parameters(), strict=True):
+        assert torch.equal(found, wanted)
+
+
 def test_zeros_pack_well(network, digits, graph):
     pruned = copy.deepcopy(network)
     prune_smallest(pruned, 0.9)
