@@ -127,6 +127,19 @@ def test_what_is_inside_or_only_linked_passes(tmp_path):
     assert from_outside(tmp_path) == []
 
 
+def test_a_page_and_its_pictures_weigh_less_than_a_megabyte(html):
+    """What a reader of one more page waits for; the frame is loaded once for all pages."""
+    weights = {}
+    for path in (html / "book").rglob("*.html"):
+        page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        shown = {path.parent / tag["src"].split("?")[0] for tag in page.find_all("img", src=True)}
+        files = [path, *(file for file in shown if not file.name.startswith("data:"))]
+        weights[path.relative_to(html).as_posix()] = sum(file.stat().st_size for file in files)
+    heaviest = max(weights, key=weights.get)
+    assert weights[heaviest] < 1_000_000, heaviest
+    assert weights["book/cases/face-detection.html"] > 300_000  # its photographs are counted
+
+
 def test_vendored_scripts_are_what_their_list_says(root):
     vendor = root / "book" / "_static" / "vendor"
     rows = [
