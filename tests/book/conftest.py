@@ -160,5 +160,21 @@ def html(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium; without it the tests that ask for it skip."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no chromium on this machine")
+    # Chromium's sandbox does not work for root, who runs the tests in a container.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
 def root():
     return ROOT

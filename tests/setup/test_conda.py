@@ -31,7 +31,9 @@ def wanted_by_conda(project: dict) -> dict[str, str]:
 
 def differences(project: dict, environment: dict) -> list[str]:
     wanted = wanted_by_conda(project)
-    given = dict(map(split, environment["dependencies"]))
+    (by_pip,) = [each["pip"] for each in environment["dependencies"] if isinstance(each, dict)]
+    by_conda = [each for each in environment["dependencies"] if isinstance(each, str)]
+    given = dict(map(split, by_conda + by_pip))
     return [
         f"{name}: pyproject {wanted.get(name)!r}, conda {given.get(name)!r}"
         for name in sorted(wanted.keys() | given.keys())
