@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from companion.files import whole_file
+
 RESULTS = Path(__file__).with_name("results.json")
 TABLE = RESULTS.with_suffix(".md")
 
@@ -80,9 +82,8 @@ def keep(found: Iterable[Measured]) -> None:
         rows[_key(row)] = row
     kept = sorted(rows.values(), key=_key)
     for file, text in ((RESULTS, json.dumps(kept, indent=1) + "\n"), (TABLE, table(kept))):
-        unfinished = file.with_suffix(".unfinished")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(file)
+        with whole_file(file) as written:
+            written.write(text.encode())
 
 
 def read() -> list[dict]:
