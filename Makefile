@@ -49,7 +49,7 @@ test: check  ## set up and pass every check: `make check`, every notebook, the r
 	COMPANION_BOOK_HTML=$(HTML) $(PY) -m pytest tests/book
 
 run: setup  ## execute notebooks in place: all, or NB="face-detection ..."
-	$(PY) book/_tools/run.py $(NB)
+	OMP_NUM_THREADS=1 $(PY) book/_tools/run.py $(NB)
 
 bench: setup  ## measure speed side by side with the named peers; writes benchmarks/results.md
 	@.venv/bin/uv pip install -q --python $(PY) --target _build/peers --no-deps --require-hashes \
