@@ -95,23 +95,26 @@ def table(rows: Iterable[dict]) -> str:
     """The rows as Markdown, each beside what is published of the same set and measure."""
     header = (
         "set", "learnt from / tested on", "model", "measure", "score", "published", "seconds",
-        "device", "versions", "date",
+        "measured on",
     )  # fmt: skip
-    cells = []
+    cells, notes = [], []
     for row in rows:
         known = PUBLISHED.get((row["set"], row["measure"]))
         score = f"{row['score']:.0f}" if row["score"] > 1 else f"{row['score']:.3f}"
         seconds = f"{row['seconds']:.0f}" if row["seconds"] else ""
-        shown = f"{known.score:.3f}: {known.what}" if known else "none known"
+        shown = "none known"
+        if known:
+            if known.what not in notes:
+                notes.append(known.what)
+            shown = f"{known.score:.3f} ({notes.index(known.what) + 1})"
+        where = f"{row['device']}, {row['versions']}, {row['date']}"
         cells.append(
-            (
-                row["set"], row["split"], row["model"], row["measure"], score, shown, seconds,
-                row["device"], row["versions"], row["date"],
-            )
-        )  # fmt: skip
+            (row["set"], row["split"], row["model"], row["measure"], score, shown, seconds, where)
+        )
     lines = ["| " + " | ".join(line) + " |" for line in (header, *cells)]
     lines.insert(1, "|" + "---|" * len(header))
-    return "\n".join(lines) + "\n"
+    sources = [f"({number}) {what}" for number, what in enumerate(notes, start=1)]
+    return "\n".join(lines) + "\n\nPublished: " + "; ".join(sources) + ".\n"
 
 
 def _key(row: dict | Measured) -> tuple[str, ...]:
