@@ -64,6 +64,10 @@ def run(options: argparse.Namespace) -> int:
 
     if options.verb == "enroll":
         return _enroll(options)
+    if not options.gallery.exists():
+        raise FileNotFoundError(
+            f"{options.gallery}: there is no such gallery; `faces enroll` makes one"
+        )
     with Gallery(options.gallery, create=False) as gallery:
         if options.verb == "identify":
             return _identify(options, gallery)
@@ -153,6 +157,12 @@ def _enroll(options: argparse.Namespace) -> int:
     with Gallery(options.gallery) as gallery:
         people = {name: np.concatenate(found) for name, found in codes.items()}
         known = set(gallery.people())
+        for name in sorted(known & set(people)):
+            if not options.add:
+                raise ValueError(
+                    f"{name!r} is enrolled already; --add stores further pictures. Nobody was "
+                    "enrolled"
+                )
         gallery.enroll_many({name: found for name, found in people.items() if name not in known})
         for name in sorted(known & set(people)):
             gallery.enroll(name, people[name], add=options.add)

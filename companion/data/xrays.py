@@ -140,7 +140,8 @@ def load_xrays(
     Args:
         folder: holds `{train,test}/{NORMAL,PNEUMONIA}/`, or the two class folders directly; the
             carrier's by default.
-        size: height and width to bring them to, in pixels, by averaging.
+        size: height and width to bring them to, in pixels: overlapping weighted means
+            (Pillow's BILINEAR).
         skip_bad: leave out files that cannot be used and report them in `skipped`, rather than
             stop at the first.
 

@@ -52,7 +52,12 @@ def test_a_planted_name_without_description_is_found(tmp_path):
 @pytest.mark.parametrize(
     ("page", "name", "user", "other"),
     [
-        ("tasks-faces", "companion.tasks.faces.detect", "cases/face-detection", "theory/optimizers"),
+        (
+            "tasks-faces",
+            "companion.tasks.faces.detect",
+            "cases/face-detection",
+            "theory/optimizers",
+        ),
         ("training", "companion.training.fit", "theory/optimizers", "cases/face-recognition"),
     ],
 )

@@ -88,9 +88,18 @@ def test_known_people_are_added_to_only_when_told(companion, people, gallery):
     refused = companion(*new)
     assert refused.status == 1
     assert names[0] in refused.errors
+    assert "--add stores further pictures" in refused.errors
     assert companion(*new, "--add").status == 0
     with Gallery(gallery) as opened:
         assert opened.people()[names[0]] == 4
+
+
+def test_a_gallery_that_is_not_there_is_said_with_the_cure(companion, tmp_path):
+    for verb in (("people",), ("forget", "Ada"), ("identify", tmp_path)):
+        answer = companion("faces", verb[0], "--gallery", tmp_path / "none.gallery", *verb[1:])
+        assert answer.status == 1
+        assert "`faces enroll` makes one" in answer.errors
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_whose_face_it_is_must_be_said(companion, people, tmp_path):
