@@ -4,6 +4,7 @@ with whole_file("answer.json") as file:
 file.write(content)             # an error here leaves the old file as it was
 """
 
+import glob
 import os
 import threading
 import time
@@ -61,7 +62,7 @@ def remove_unfinished(path: str | os.PathLike, *, older: float = 0.0) -> None:
     """
     path = Path(path)
     newest = time.time() - older
-    for left in path.parent.glob(f".{path.name}.*.part"):
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         try:
             if left.stat().st_mtime <= newest:
                 left.unlink()

@@ -56,9 +56,9 @@ def test_permissions_are_handed_on_and_private_files_are_private(tmp_path):
 
 
 def test_what_a_killed_writer_left_is_removed_later_or_on_demand(tmp_path):
-    path = tmp_path / "people.sealed"
-    old, new = (tmp_path / f".people.sealed.{number}.34.part" for number in (12, 13))
-    others = [tmp_path / ".people.sealed.lock", tmp_path / ".another.sealed.12.34.part"]
+    path = tmp_path / "people[1].sealed"
+    old, new = (tmp_path / f".people[1].sealed.{number}.34.part" for number in (12, 13))
+    others = [tmp_path / ".people.sealed.lock", tmp_path / ".people1.sealed.12.34.part"]
     for file in (path, old, new, *others):
         file.write_bytes(b"x")
     then = time.time() - ABANDONED - 60

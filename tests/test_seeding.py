@@ -9,7 +9,7 @@ from companion.seeding import numpy_generator, seed_everything, torch_generator
 
 @pytest.fixture
 def keep_global_state():
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - it is what seed_everything sets
     yield
     random.setstate(states[0])
     np.random.set_state(states[1])  # noqa: NPY002
