@@ -165,7 +165,7 @@ def _enroll(options: argparse.Namespace) -> int:
                 )
         gallery.enroll_many({name: found for name, found in people.items() if name not in known})
         for name in sorted(known & set(people)):
-            gallery.enroll(name, people[name], add=options.add)
+            gallery.enroll(name, people[name], add=True)
     for name, found in people.items():
         print(json.dumps({"name": name, "pictures": len(found)}, ensure_ascii=False))
     return 0
