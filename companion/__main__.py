@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["data"]:
         from companion.data.__main__ import main as data
 
-        return data(arguments[1:])
+        return data(arguments[1:], program="python -m companion data")
     options = _parser().parse_args(arguments)
     try:
         return VERBS[options.command][0].run(options)

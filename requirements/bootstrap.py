@@ -159,12 +159,16 @@ def main(arguments: list[str] | None = None) -> int:
     folder = os.open(ROOT, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        if not is_ready():
+        made = not is_ready()
+        if made:
             make_environment(options.needed_gb)
-        if options.no_data:
-            return 0
-        data = [PYTHON, "-m", "companion.data", "install", "--quiet"]
-        return 1 if subprocess.run(data, cwd=ROOT).returncode else 0
+        if not options.no_data:
+            data = [PYTHON, "-m", "companion.data", "install", "--quiet"]
+            if subprocess.run(data, cwd=ROOT).returncode:
+                return 1
+        if made:
+            print("setup: done; `source .venv/bin/activate` makes it the `python` of a terminal")
+        return 0
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1

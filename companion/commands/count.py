@@ -41,7 +41,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what was asked."""
+    lines = _lines(options.line)
     from companion.data.video import frame_count, read_video, stream_video
+
+    every = max(1, frame_count(options.film) // SAMPLES)
     from companion.tasks.background import RunningMedian
     from companion.tasks.counting import count, crossings
     from companion.tasks.moving_objects import View, find
@@ -49,9 +52,7 @@ def run(options: argparse.Namespace) -> int:
     from companion.tasks.tracking import track
     from companion.training.progress import progress_bar
 
-    lines = _lines(options.line)
     view = View(shadow=tuple(options.shadow), travel=tuple(options.travel), least=options.least)
-    every = max(1, frame_count(options.film) // SAMPLES)
     background = RunningMedian(read_video(options.film, every=every, grey=True).frames)
     boxes = []
     with progress_bar(None) as bar:

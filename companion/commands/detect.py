@@ -27,6 +27,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what was asked."""
+    todo = pictures.places(options.paths)
+    if not 0 < options.threshold < 1:
+        raise ValueError(f"--threshold lies between 0 and 1, got {options.threshold}")
     from companion.data.weights import yolov4_tiny
     from companion.device import pick_device
     from companion.models.darknet import Darknet
@@ -36,8 +39,6 @@ def run(options: argparse.Namespace) -> int:
     unknown = sorted(set(options.only or ()) - set(files.names))
     if unknown:
         raise ValueError(f"no kind is called {unknown[0]!r}; there are: {', '.join(files.names)}")
-    if not 0 < options.threshold < 1:
-        raise ValueError(f"--threshold lies between 0 and 1, got {options.threshold}")
     wanted = [files.names.index(name) for name in options.only or files.names]
     network = Darknet(files.cfg, files.weights).to(pick_device(options.device))
 
@@ -57,4 +58,4 @@ def run(options: argparse.Namespace) -> int:
             ]
         }
 
-    return pictures.for_each(options.paths, job)
+    return pictures.for_each(todo, job)

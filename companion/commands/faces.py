@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from companion.commands import pictures
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
 
     from companion.commands.pictures import Place
@@ -45,7 +48,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     _gallery(identify)
     pictures.add_arguments(identify, pictures="write the pictures with names at the faces here")
     identify.add_argument(
-        "--threshold", type=float, help="largest distance that counts as the same person"
+        "--threshold",
+        type=float,
+        help="largest distance that counts as the same person; beyond it the name is null and the "
+        "distance that to the nearest person",
     )
     _detector(identify)
 
@@ -60,14 +66,14 @@ def run(options: argparse.Namespace) -> int:
     """Do what was asked."""
     if options.verb == "detect":
         return _detect(options)
-    from companion.tasks.gallery import Gallery
-
     if options.verb == "enroll":
         return _enroll(options)
     if not options.gallery.exists():
         raise FileNotFoundError(
             f"{options.gallery}: there is no such gallery; `faces enroll` makes one"
         )
+    from companion.tasks.gallery import Gallery
+
     with Gallery(options.gallery, create=False) as gallery:
         if options.verb == "identify":
             return _identify(options, gallery)
@@ -108,6 +114,7 @@ def _models(options: argparse.Namespace) -> "FaceModels":
 
 
 def _detect(options: argparse.Namespace) -> int:
+    todo = pictures.places(options.paths)
     from companion.tasks import faces
 
     models = _models(options)
@@ -125,18 +132,22 @@ def _detect(options: argparse.Namespace) -> int:
             ]
         }
 
-    return pictures.for_each(options.paths, job)
+    return pictures.for_each(todo, job)
 
 
 def _enroll(options: argparse.Namespace) -> int:
+    people = {name: pictures.places(paths) for name, paths in _people(options).items()}
     import numpy as np
 
     from companion.tasks import faces
     from companion.tasks.gallery import Gallery
 
+    if options.gallery.exists():
+        with Gallery(options.gallery, create=False) as gallery:
+            _known(gallery, people, options.add)
     models = _models(options)
     codes: dict[str, list[np.ndarray]] = {}
-    for name, paths in _people(options).items():
+    for name, todo in people.items():
 
         def job(picture: "np.ndarray", place: "Place", name: str = name) -> None:
             found = faces.detect(
@@ -151,24 +162,28 @@ def _enroll(options: argparse.Namespace) -> int:
                 )
             codes.setdefault(name, []).append(faces.embed(picture, found.boxes, models=models))
 
-        if pictures.for_each(paths, job):
+        if pictures.for_each(todo, job):
             print("nobody was enrolled", file=sys.stderr)
             return 1
+    embeddings = {name: np.concatenate(found) for name, found in codes.items()}
     with Gallery(options.gallery) as gallery:
-        people = {name: np.concatenate(found) for name, found in codes.items()}
-        known = set(gallery.people())
-        for name in sorted(known & set(people)):
-            if not options.add:
-                raise ValueError(
-                    f"{name!r} is enrolled already; --add stores further pictures. Nobody was "
-                    "enrolled"
-                )
-        gallery.enroll_many({name: found for name, found in people.items() if name not in known})
-        for name in sorted(known & set(people)):
-            gallery.enroll(name, people[name], add=True)
-    for name, found in people.items():
+        known = _known(gallery, people, options.add)  # again: others may have enrolled meanwhile
+        gallery.enroll_many({name: embeddings[name] for name in people if name not in known})
+        for name in known:
+            gallery.enroll(name, embeddings[name], add=True)
+    for name, found in embeddings.items():
         print(json.dumps({"name": name, "pictures": len(found)}, ensure_ascii=False))
     return 0
+
+
+def _known(gallery: "Gallery", names: "Iterable[str]", add: bool) -> list[str]:
+    """Those of the people who are in the gallery already; an error unless they may be added to."""
+    known = sorted(set(gallery.people()) & set(names))
+    if known and not add:
+        raise ValueError(
+            f"{known[0]!r} is enrolled already; --add stores further pictures. Nobody was enrolled"
+        )
+    return known
 
 
 def _people(options: argparse.Namespace) -> dict[str, list[Path]]:
@@ -189,31 +204,35 @@ def _people(options: argparse.Namespace) -> dict[str, list[Path]]:
 
 
 def _identify(options: argparse.Namespace, gallery: "Gallery") -> int:
+    todo = pictures.places(options.paths)
     from companion.tasks import faces
     from companion.tasks.gallery import DEFAULT_THRESHOLD
 
-    models = _models(options)
     threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
+    if not threshold >= 0:
+        raise ValueError(f"--threshold is a distance of 0 or more, got {threshold}")
+    models = _models(options)
 
     def job(picture: "np.ndarray", place: "Place") -> dict[str, Any]:
         boxes = faces.detect(
             picture, method=options.method, upsample=options.upsample, models=models
         ).boxes
-        matches = gallery.identify_many(
-            faces.embed(picture, boxes, models=models), threshold=threshold
+        nearest = gallery.identify_many(
+            faces.embed(picture, boxes, models=models), threshold=math.inf
         )
+        names = [each.name if each and each.distance <= threshold else None for each in nearest]
         if options.pictures:
-            names = [match.name if match else "?" for match in matches]
-            pictures.save(pictures.with_boxes(picture, boxes, names), options.pictures, place)
+            shown = [name or "?" for name in names]
+            pictures.save(pictures.with_boxes(picture, boxes, shown), options.pictures, place)
         return {
             "faces": [
                 {
                     "box": pictures.corners(box),
-                    "name": match.name if match else None,
-                    "distance": round(match.distance, 4) if match else None,
+                    "name": name,
+                    "distance": round(each.distance, 4) if each else None,
                 }
-                for box, match in zip(boxes, matches, strict=True)
+                for box, name, each in zip(boxes, names, nearest, strict=True)
             ]
         }
 
-    return pictures.for_each(options.paths, job)
+    return pictures.for_each(todo, job)

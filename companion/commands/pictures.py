@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,10 @@ SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
 """Files of a folder that are taken for pictures, in capitals or not."""
+
+
+NAMED = "a.jpg becomes a.jpg.png, so that a.png keeps a name of its own"
+"""How pictures that are written get their names, for the help."""
 
 
 class Place(NamedTuple):
@@ -33,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, pictures: str) -> None:
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="picture, or folder of pictures"
     )
-    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help=pictures)
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help=f"{pictures}; {NAMED}")
     add_device(parser)
 
 
@@ -44,12 +48,15 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def places(paths: Iterable[Path]) -> Iterator[Place]:
+def places(paths: Iterable[Path]) -> list[Place]:
     """Files as they are named, and of each folder the pictures in it and below, in order.
+
+    Verbs ask for them before they import a library, so that a wrong path is told at once.
 
     Raises:
         FileNotFoundError: a path that does not exist, or a folder without a picture.
     """
+    found: list[Place] = []
     for path in paths:
         if path.is_dir():
             files = sorted(
@@ -59,22 +66,23 @@ def places(paths: Iterable[Path]) -> Iterator[Place]:
             )
             if not files:
                 raise FileNotFoundError(f"{path}: holds no picture ({', '.join(sorted(SUFFIXES))})")
-            yield from (Place(file, file.relative_to(path)) for file in files)
+            found += (Place(file, file.relative_to(path)) for file in files)
         elif path.is_file():
-            yield Place(path, Path(path.name))
+            found.append(Place(path, Path(path.name)))
         else:
             raise FileNotFoundError(f"{path}: there is no such file or folder")
+    return found
 
 
 def for_each(
-    paths: Iterable[Path], job: Callable[["np.ndarray", Place], dict[str, Any] | None]
+    todo: Sequence[Place], job: Callable[["np.ndarray", Place], dict[str, Any] | None]
 ) -> int:
     """Do a job on every picture and print what it says, one JSON object a line.
 
     A picture that cannot be used is reported on the error output, and the rest goes on.
 
     Args:
-        paths: files and folders.
+        todo: the pictures, as `places` gives them.
         job: takes the picture, (height, width, 3) uint8, RGB, and where it lies; gives what is to
             be printed beside the file's path, or None for nothing. Raises ValueError where this
             one picture cannot be used.
@@ -85,7 +93,6 @@ def for_each(
     from companion.data.images import read_image
     from companion.training.progress import progress_bar
 
-    todo = list(places(paths))
     failed = 0
     with progress_bar(len(todo)) as bar:
         for place in todo:

@@ -30,7 +30,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--weights", type=Path, required=True, help="a file that `segment learn` has written"
     )
     lungs.add_argument(
-        "--masks", type=Path, metavar="FOLDER", help="write masks here, white where lung is found"
+        "--masks",
+        type=Path,
+        metavar="FOLDER",
+        help=f"write masks here, white where lung is found; {pictures.NAMED}",
     )
     pictures.add_arguments(lungs, pictures="write the X-rays with the lungs tinted here")
 
@@ -41,12 +44,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _learn(options: argparse.Namespace) -> int:
+    if options.epochs < 1:
+        raise ValueError(f"--epochs is at least 1, got {options.epochs}")
     from companion.device import pick_device
     from companion.tasks import lungs
     from companion.training import save_weights
 
-    if options.epochs < 1:
-        raise ValueError(f"--epochs is at least 1, got {options.epochs}")
     device = pick_device(options.device)
     learnt = lungs.learn(epochs=options.epochs, seed=options.seed, device=device)
     save_weights(learnt.network, options.weights)
@@ -64,6 +67,7 @@ def _learn(options: argparse.Namespace) -> int:
 
 
 def _lungs(options: argparse.Namespace) -> int:
+    todo = pictures.places(options.paths)
     import torch
 
     from companion.device import pick_device
@@ -79,7 +83,7 @@ def _lungs(options: argparse.Namespace) -> int:
             pictures.save(_tinted(picture, mask), options.pictures, place)
         return {"lung": round(mask.float().mean().item(), 4)}
 
-    return pictures.for_each(options.paths, job)
+    return pictures.for_each(todo, job)
 
 
 def _tinted(picture: "np.ndarray", mask: "torch.Tensor") -> "np.ndarray":

@@ -8,14 +8,20 @@ from collections.abc import Sequence
 from companion.data import carriers
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, *, program: str = "python -m companion.data"
+) -> int:
     """Run one command.
+
+    Args:
+        arguments: what follows the program's name; by default this process's own.
+        program: how the help calls the program.
 
     Returns:
         0 when all is well, 1 when a set is missing, damaged or could not be installed; a wrong
         command line or an unknown set ends in 2.
     """
-    parser = _parser()
+    parser = _parser(program)
     options = parser.parse_args(arguments)
     command = options.command or "list"
     unknown = [name for name in getattr(options, "names", []) if name not in carriers.CARRIERS]
@@ -33,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _install(names, force=options.force)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m companion.data", description=__doc__)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("list", help="show every set: content, sizes, licence (the default)")
     install = commands.add_parser("install", help="install the named sets, or all of them")

@@ -6,9 +6,20 @@ import cv2
 import numpy as np
 
 from companion.data.scene_camera import Camera
-from companion.data.scene_pen import BODY, SECOND, TRIM
-from companion.data.scene_shapes import PALETTE, STYLES, shape
-from companion.data.scene_world import Kind, Things, World
+from companion.data.scene_pen import (
+    BODY,
+    CORNERS,
+    COVERS,
+    FACING,
+    MATERIAL,
+    SECOND,
+    SOLID,
+    START,
+    STOP,
+    TRIM,
+)
+from companion.data.scene_shapes import PALETTE, STYLES, drawing
+from companion.data.scene_world import CLASSES, Kind, Things, World
 
 FARTHEST = 400.0
 """Things farther away are left out, metres."""
@@ -20,6 +31,8 @@ ROOFS = np.array([(150, 76, 58), (98, 78, 70), (92, 96, 104)], float)
 
 _SHIFT = 4
 _FINE = 1 << _SHIFT
+_RIM = 2 * _FINE
+"""Sixteenths of a pixel, and how far a polygon's soft rim reaches at most."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,8 @@ class Painting:
     Attributes:
         owner: (height, width) int32, row of the thing that each pixel shows, -1 for none.
         depth: (height, width) float32, metres along the road, infinite in the sky.
-        whole: (n,) pixels that each thing would show with nothing before it.
+        whole: (n,) pixels that each thing would show with nothing before it; 0 for trees, houses
+            and lamps, of which nobody asks.
         seen: (n,) pixels that each thing shows.
     """
 
@@ -56,17 +70,23 @@ def paint_things(image: np.ndarray, world: World, camera: Camera, ground: np.nda
     faces = np.zeros((height, width), np.int32)  # 0 is the background, face f is f + 1
     whole = np.zeros(len(things), np.int64)
     placed = _place(world, camera)
+    fill, smooth, sharp = cv2.fillConvexPoly, cv2.LINE_AA, cv2.LINE_8
+    asked = (things.kind < len(CLASSES)).tolist()
     owners, painted = [-1], []
+    face = 1
     for row, first, end, (left, top, right, bottom) in placed.things:
-        face = len(owners)
+        before = face
         for number in range(first, end):
-            polygon = placed.polygons[placed.starts[number] : placed.ends[number]]
-            cv2.fillConvexPoly(image, polygon, placed.colors[number], cv2.LINE_AA, _SHIFT)
+            polygon = placed.polygons[number]
+            if placed.visible[number]:
+                fill(image, polygon, placed.colors[number], smooth, _SHIFT)
             if placed.solid[number]:
-                cv2.fillConvexPoly(faces, polygon, len(owners), cv2.LINE_8, _SHIFT)
+                fill(faces, polygon, face, sharp, _SHIFT)
                 owners.append(row)
                 painted.append(number)
-        whole[row] = np.count_nonzero(faces[top:bottom, left:right] >= face)
+                face += 1
+        if asked[row]:
+            whole[row] = np.count_nonzero(faces[top:bottom, left:right] >= before)
     owner_of = np.array(owners, np.int32)
     depth = np.repeat(ground, width, axis=1)
     if painted:
@@ -119,25 +139,24 @@ def brightness(world: World) -> np.ndarray:
 class _Placed:
     """Polygons in the picture, the farthest thing's first.
 
-    Only those polygons are here that are large enough to be worth drawing.
+    Only those polygons are here that are large enough to be worth drawing and touch the picture,
+    and of trees, houses and lamps only those that show.
 
     Attributes:
         things: row of the thing, its first polygon and the one after its last, and the part of the
             picture that they lie in: left, top, right, bottom.
-        polygons: (V, 2) int32 vertices of all polygons, in sixteenths of a pixel.
-        starts: P numbers of each polygon's first vertex.
-        ends: P numbers of the vertex after its last.
+        polygons: P of (vertices, 2) int32, in sixteenths of a pixel.
         colors: P of RGB.
-        solid: P bools, whether a polygon belongs to the outline.
+        visible: P bools, False where a nearer rectangle covers the whole polygon.
+        solid: P numbers, 1 if a polygon belongs to the outline.
         corners: (P, 4, 3) column, row and one over the depth of four vertices.
     """
 
     things: list[tuple[int, int, int, list[int]]]
-    polygons: np.ndarray
-    starts: list[int]
-    ends: list[int]
+    polygons: list[np.ndarray]
     colors: list[list[float]]
-    solid: list[bool]
+    visible: list[bool]
+    solid: list[int]
     corners: np.ndarray
 
 
@@ -163,25 +182,21 @@ def _place(world: World, camera: Camera) -> _Placed:
     side = np.where(left, -1, corner[:, 3] > corner[:, 1] + 0.1) * ~flat[order]
     front = (things.heading < 0) & (things.kind != Kind.HOUSE)
     style = things.style % STYLES[things.kind]
-    keys = (things.kind.tolist(), style.tolist(), front.tolist(), side.tolist())
-    forms = [shape(*key) for key in zip(*keys, strict=True)]
-    if not forms:
-        nothing = np.zeros((0, 4, 3))
-        return _Placed([], nothing, [], [], [], [], nothing)
+    if not order:
+        return _Placed([], [], [], [], [], np.zeros((0, 4, 3)))
 
-    joined = (np.concatenate(parts) for parts in zip(*forms, strict=True))
-    vertices, starts, ends, material, facing, solid, fine, corners = joined
+    pixels = camera.focal * things.size[:, 2] / np.maximum(first, camera.near)
+    keys = (things.kind.tolist(), style.tolist(), front.tolist(), side.tolist())
+    forms = [drawing(*key).at(height) for height, *key in zip(pixels.tolist(), *keys, strict=True)]
+    vertices = np.concatenate([form.vertices for form in forms])
+    table = np.concatenate([form.table for form in forms])
     numbers = np.arange(len(forms))
     counts = np.array([len(form.vertices) for form in forms])
     begins = np.cumsum(counts) - counts  # first vertex of each thing
     of_vertex = np.repeat(numbers, counts)
-    of_polygon = np.repeat(numbers, [len(form.material) for form in forms])
-    pixels = camera.focal * things.size[:, 2] / np.maximum(first, camera.near)
-    worth = np.flatnonzero(fine <= pixels[of_polygon])
-    of_polygon = of_polygon[worth]
-    bounds = np.searchsorted(of_polygon, np.arange(len(forms) + 1)).tolist()
+    of_polygon = np.repeat(numbers, [len(form.table) for form in forms])
     shift = begins[of_polygon]
-
+    starts, stops = table[:, START] + shift, table[:, STOP] + shift
     length, width, height = things.size.T
     u, v, depth = camera.project(
         things.lateral[of_vertex] + vertices[:, 0] * width[of_vertex],
@@ -193,17 +208,47 @@ def _place(world: World, camera: Camera) -> _Placed:
     fixed = np.rint((points[:, :2] - 0.5) * _FINE).astype(np.int32)
     low = np.maximum((np.minimum.reduceat(fixed, begins) >> _SHIFT) - 1, 0)
     high = np.maximum((np.maximum.reduceat(fixed, begins) >> _SHIFT) + 3, 0)
-    colors = _palettes(things)[of_polygon, material[worth]] * brightness(world)[facing[worth], None]
+    first_of, last_of = np.minimum.reduceat(fixed, starts), np.maximum.reduceat(fixed, starts)
+    edge = np.array([camera.width, camera.height]) * _FINE
+    hidden = _hidden(first_of, last_of, table[:, COVERS], edge)
+    touches = ((last_of > -_RIM) & (first_of < edge + _RIM)).all(axis=1)
+    worth = np.flatnonzero(touches & ~(hidden & (things.kind >= len(CLASSES))[of_polygon]))
+    table, of_polygon = table[worth], of_polygon[worth]
+    bounds = np.searchsorted(of_polygon, np.arange(len(forms) + 1)).tolist()
+    colors = _palettes(things)[of_polygon, table[:, MATERIAL]]
+    colors *= brightness(world)[table[:, FACING], None]
     boxes = np.concatenate([low, high], axis=1).tolist()
     return _Placed(
         things=list(zip(order, bounds, bounds[1:], boxes, strict=False)),
-        polygons=fixed,
-        starts=(starts[worth] + shift).tolist(),
-        ends=(ends[worth] + shift).tolist(),
+        polygons=[
+            fixed[a:b] for a, b in zip(starts[worth].tolist(), stops[worth].tolist(), strict=True)
+        ],
         colors=colors.tolist(),
-        solid=solid[worth].tolist(),
-        corners=points[corners[worth] + shift[:, None]],
+        visible=(~hidden[worth]).tolist(),
+        solid=table[:, SOLID].tolist(),
+        corners=points[table[:, CORNERS] + shift[worth, None]],
     )
+
+
+def _hidden(
+    first: np.ndarray, last: np.ndarray, covers: np.ndarray, edge: np.ndarray
+) -> np.ndarray:
+    """Which polygons lie wholly behind one rectangle that is painted later, (P,) bool.
+
+    Args:
+        first: (P, 2) left and top of the polygons, in sixteenths of a pixel, in order of painting.
+        last: (P, 2) right and bottom.
+        covers: (P,) 1 where the polygon is an upright rectangle.
+        edge: width and height of the picture, likewise.
+    """
+    rectangles = np.flatnonzero(covers)
+    rectangles = rectangles[((last - first)[rectangles] > 8 * _FINE).all(axis=1)]  # none too small
+    left, top = np.maximum(first - _RIM, 0).T[..., None]
+    right, bottom = np.minimum(last + _RIM, edge).T[..., None]
+    from_left, from_top = (first[rectangles] + _RIM).T
+    to_right, to_bottom = (last[rectangles] - _RIM).T
+    inside = (left >= from_left) & (top >= from_top) & (right <= to_right) & (bottom <= to_bottom)
+    return (inside & (np.arange(len(first))[:, None] < rectangles)).any(axis=1)
 
 
 def _palettes(things: Things) -> np.ndarray:

@@ -5,6 +5,7 @@ end near the camera to 1 at the far end, up from 0 at the ground to 1. Polygons 
 in which they are painted. Only what the camera can see is there: the near end and one side.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -18,35 +19,47 @@ BODY, TRIM, GLASS, TYRE, HUB, RED, WHITE, PLATE, SKIN, SECOND, DARK, AMBER, POLE
 """What a polygon is made of, for its colour."""
 
 
+START, STOP, MATERIAL, FACING, SOLID, COVERS, CORNERS = 0, 1, 2, 3, 4, 5, slice(6, 10)
+"""Columns of a shape's table."""
+
+
 class Shape(NamedTuple):
     """Polygons of one thing, painted in order.
 
     Attributes:
         vertices: (V, 3) across, deep, up of all polygons.
-        starts: (P,) first vertex of each polygon.
-        ends: (P,) the vertex after its last.
-        material: (P,) numbers of materials.
-        facing: (P,) which way each polygon faces.
-        solid: (P,) bool, whether a polygon belongs to the outline, or lies on others.
-        fineness: (P,) height of the thing in pixels from which on a polygon is worth drawing.
-        corners: (P, 4) four vertices of each polygon, far apart.
+        table: (P, 10) whole numbers, a row a polygon: its first vertex, the vertex after its last,
+            its material, which way it faces, 1 if it belongs to the outline or 0 if it lies on
+            others, 1 if it is an upright rectangle of the outline, and four of its vertices, far
+            apart.
     """
 
     vertices: np.ndarray
-    starts: np.ndarray
-    ends: np.ndarray
-    material: np.ndarray
-    facing: np.ndarray
-    solid: np.ndarray
-    fineness: np.ndarray
-    corners: np.ndarray
+    table: np.ndarray
+
+
+class Drawing(NamedTuple):
+    """One thing, in as much detail as is worth drawing.
+
+    Attributes:
+        heights: ascending heights of the thing in pixels from which on more polygons are worth
+            drawing; the first is 0.
+        shapes: the shape from each height on.
+    """
+
+    heights: list[float]
+    shapes: list[Shape]
+
+    def at(self, height: float) -> Shape:
+        """The shape of a thing that is so many pixels high."""
+        return self.shapes[bisect_right(self.heights, height) - 1]
 
 
 class Pen:
     """Collects polygons."""
 
     def __init__(self, side: int = 0, turned: bool = False):
-        self.polygons: list[tuple[np.ndarray, int, int, bool, float]] = []
+        self.polygons: list[tuple[np.ndarray, int, int, bool, bool, float]] = []
         self.side, self.turned = side, turned
 
     def add(
@@ -56,10 +69,12 @@ class Pen:
         facing: int = END,
         *,
         solid: bool = True,
+        upright: bool = False,
         fine: float = 0,
     ) -> None:
-        """A polygon of (across, deep, up) vertices."""
-        self.polygons.append((np.array(vertices, float), material, facing, solid, fine))
+        """A polygon of (across, deep, up) vertices; upright if they are a rectangle's."""
+        covers = solid and upright
+        self.polygons.append((np.array(vertices, float), material, facing, solid, covers, fine))
 
     def end(
         self,
@@ -74,7 +89,7 @@ class Pen:
     ) -> None:
         """A rectangle that faces the camera."""
         corners = [(a0, deep, h0), (a1, deep, h0), (a1, deep, h1), (a0, deep, h1)]
-        self.add(corners, material, options.pop("facing", END), **options)
+        self.add(corners, material, options.pop("facing", END), upright=True, **options)
 
     def flank(
         self,
@@ -127,21 +142,20 @@ class Pen:
         )
         self.add(rim, material, options.pop("facing", END), **options)
 
-    def shape(self) -> Shape:
-        """All polygons so far, as arrays that cannot be changed."""
-        vertices, material, facing, solid, fine = zip(*self.polygons, strict=True)
+    def drawing(self) -> Drawing:
+        """All polygons so far, in all degrees of detail, as arrays that cannot be changed."""
+        heights = sorted({fine for *_, fine in self.polygons} | {0.0})
+        return Drawing(heights, [self._shape(height) for height in heights])
+
+    def _shape(self, height: float) -> Shape:
+        worth = [polygon for polygon in self.polygons if polygon[-1] <= height]
+        vertices, *columns, _ = zip(*worth, strict=True)
         ends = np.cumsum([len(polygon) for polygon in vertices])
         starts = np.append(0, ends[:-1])
         corners = np.linspace(starts, ends - 1, 4, axis=1).astype(int)
         form = Shape(
             np.concatenate(vertices),
-            starts,
-            ends,
-            np.array(material),
-            np.array(facing),
-            np.array(solid),
-            np.array(fine),
-            corners,
+            np.column_stack([starts, ends, *columns, corners]),
         )
         for part in form:
             part.flags.writeable = False  # shapes are kept and shared

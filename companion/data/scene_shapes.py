@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from companion.data.scene_figures import draw_house, draw_lamp, draw_person, draw_sign, draw_tree
-from companion.data.scene_pen import Pen, Shape
+from companion.data.scene_pen import Drawing, Pen
 from companion.data.scene_vehicles import draw_bus, draw_car, draw_truck
 from companion.data.scene_world import Kind
 
@@ -23,8 +23,8 @@ STYLES = np.array([3, 2, 2, 4, 4, 3, 2, 1])
 
 
 @cache
-def shape(kind: int, style: int, front: bool, side: int) -> Shape:
-    """Polygons of a thing.
+def drawing(kind: int, style: int, front: bool, side: int) -> Drawing:
+    """How a thing looks.
 
     Args:
         kind: of `Kind`.
@@ -33,11 +33,11 @@ def shape(kind: int, style: int, front: bool, side: int) -> Shape:
         side: -1 if its left side can be seen, 1 its right side, 0 neither.
 
     Returns:
-        The shape; the same object each time.
+        Its shapes, by height in the picture; the same object each time.
     """
     pen = Pen(side, turned=front)
     _DRAW[Kind(kind)](pen, style, front)
-    return pen.shape()
+    return pen.drawing()
 
 
 _DRAW = {

@@ -4,17 +4,19 @@ import contextlib
 import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torchmetrics import Metric
 
 from companion.data.nested import count_samples, map_tensors, move, rebuild
 from companion.device import mixed_precision
 from companion.training import distributed
 from companion.training.progress import count_batches, progress_bar
 from companion.training.step import Step, supervised
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric  # it takes a second to import, and few programs need it
 
 Loss = Callable[[Any, Any], torch.Tensor]
 
@@ -24,7 +26,7 @@ def evaluate(
     batches: Iterable,
     *,
     loss: Loss | None = None,
-    metrics: Mapping[str, Metric] | None = None,
+    metrics: "Mapping[str, Metric] | None" = None,
     step: Step | None = None,
     device: torch.device | None = None,
 ) -> dict[str, float]:

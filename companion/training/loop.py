@@ -4,11 +4,10 @@ import math
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import nn
-from torchmetrics import Metric
 
 from companion.data.nested import count_samples, move
 from companion.device import memory_format, mixed_precision, pick_device
@@ -22,6 +21,9 @@ from companion.training.run import Plan, Run
 from companion.training.step import LossSum, NonFiniteLossError, Step, supervised
 from companion.training.stopping import EarlyStopping
 
+if TYPE_CHECKING:
+    from torchmetrics import Metric  # it takes a second to import, and few programs need it
+
 
 def fit(
     model: nn.Module,
@@ -32,7 +34,7 @@ def fit(
     epochs: int,
     loss: Loss | None = None,
     step: Step | None = None,
-    metrics: Mapping[str, Metric] | None = None,
+    metrics: "Mapping[str, Metric] | None" = None,
     schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
     schedule_every: Literal["epoch", "step"] = "epoch",
     clip: float | None = None,
@@ -44,10 +46,11 @@ def fit(
     """Train a model in place.
 
     The model goes to the device, and so do batches of `TensorBatches`, once and for all; batches of
-    anything else follow one by one. On accelerators it computes in bfloat16 where they have it, and
-    convolutions in channels-last order. A model in training mode is trained as it stands, so parts
-    that were put into evaluation mode (a frozen BatchNorm) stay there; a model in evaluation mode
-    is switched over as a whole. Afterwards the modes are as before.
+    anything else follow one by one. On accelerators it computes in bfloat16 where they have it;
+    convolutions run in channels-last order where that is faster. A model in training mode is
+    trained as it stands, so parts that were put into evaluation mode (a frozen BatchNorm) stay
+    there; a model in evaluation mode is switched over as a whole. Afterwards the modes are as
+    before.
 
     Ctrl-C ends the run and keeps what was learnt: the history has `interrupted=True`, the model its
     weights of that moment, or the best ones under early stopping.

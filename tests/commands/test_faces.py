@@ -49,6 +49,10 @@ def test_a_strict_threshold_knows_nobody(companion, people, gallery):
         "faces", "identify", "--gallery", gallery, root / "new", "--threshold", "0.01"
     )
     assert [line["faces"][0]["name"] for line in answer.lines] == [None, None]
+    assert all(0.01 < line["faces"][0]["distance"] < 0.5 for line in answer.lines)  # the nearest
+    refused = companion("faces", "identify", "--gallery", gallery, root, "--threshold", "-1")
+    assert refused.status == 1
+    assert "--threshold is a distance of 0 or more, got -1.0" in refused.errors
 
 
 def test_who_is_forgotten_is_gone(companion, people, gallery):
@@ -74,7 +78,7 @@ def test_nobody_is_enrolled_when_a_picture_is_of_no_use(companion, people, tmp_p
     assert not file.exists()
 
 
-def test_known_people_are_added_to_only_when_told(companion, people, gallery):
+def test_known_people_are_added_to_only_when_told(companion, people, gallery, monkeypatch):
     root, names = people
     new = (
         "faces",
@@ -85,7 +89,9 @@ def test_known_people_are_added_to_only_when_told(companion, people, gallery):
         names[0],
         root / "new" / f"{names[0]}.png",
     )
-    refused = companion(*new)
+    with monkeypatch.context() as patch:  # the refusal comes before the first picture is read
+        patch.setattr("companion.tasks.faces.detect", None)
+        refused = companion(*new)
     assert refused.status == 1
     assert names[0] in refused.errors
     assert "--add stores further pictures" in refused.errors

@@ -19,12 +19,37 @@ def test_help_answers_without_loading_a_library():
     assert done.stdout == "False\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "detect none.jpg",
+        "detect . --threshold 2",
+        "segment learn lungs.safetensors --epochs 0",
+        "segment lungs none.png --weights none.safetensors",
+        "faces detect none.jpg",
+        "faces enroll none --gallery new.gallery --name Ada",
+        "faces people --gallery none.gallery",
+        "count none.mp4 --line gate 1 2 3 four",
+    ],
+)
+def test_a_wrong_word_is_refused_before_a_library_is_loaded(words, tmp_path):
+    code = (
+        "import sys, companion.__main__ as m; print(m.main(sys.argv[1:]), 'torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, *words.split()]
+    (tmp_path / "a.png").touch()
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout == "1 False\n", done.stderr
+    assert done.stderr.startswith("error: ")
+    assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
+
+
 @pytest.mark.parametrize("verb", [*VERBS, "data"])
 def test_every_verb_explains_itself(capsys, verb):
     with pytest.raises(SystemExit) as ended:
         main([verb, "--help"])
     assert ended.value.code == 0
-    assert "usage" in capsys.readouterr().out
+    assert f"usage: python -m companion {verb}" in capsys.readouterr().out
 
 
 def test_a_wrong_command_line_ends_in_2(capsys):

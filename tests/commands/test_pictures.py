@@ -20,7 +20,7 @@ def folder(tmp_path):
 
 
 def test_folders_are_searched_in_order_and_files_are_taken_as_named(folder):
-    found = list(pictures.places([folder, folder / "notes.txt"]))
+    found = pictures.places([folder, folder / "notes.txt"])
     assert [str(place.name) for place in found] == ["a.JPG", "b.png", "deep/c.png", "notes.txt"]
     assert all(place.file.is_file() for place in found)
 
@@ -29,12 +29,13 @@ def test_folders_are_searched_in_order_and_files_are_taken_as_named(folder):
 def test_what_is_not_there_is_an_error_that_names_it(tmp_path, missing):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=missing):
-        list(pictures.places([tmp_path / missing]))
+        pictures.places([tmp_path / missing])
 
 
 def test_a_bad_picture_is_reported_and_the_rest_goes_on(folder, capsys):
     (folder / "b.png").write_bytes(b"no picture at all")
-    status = pictures.for_each([folder], lambda picture, place: {"height": len(picture)})
+    todo = pictures.places([folder])
+    status = pictures.for_each(todo, lambda picture, place: {"height": len(picture)})
     said = capsys.readouterr()
     assert status == 1
     assert said.out.count('"height": 40') == 2
@@ -47,7 +48,7 @@ def test_a_fault_of_the_program_is_not_taken_for_a_bad_picture(folder):
         raise RuntimeError("a fault")
 
     with pytest.raises(RuntimeError, match="a fault"):
-        pictures.for_each([folder], broken)
+        pictures.for_each(pictures.places([folder]), broken)
 
 
 def test_pictures_of_one_name_keep_apart(tmp_path):

@@ -3,7 +3,7 @@
 """
 
 import pytest
-from nbtools import checks, files
+from nbtools import checks, files, reference_checks
 
 NOTEBOOKS = files.find_all()
 VARYING_SHARE = 0.1  # of all pictures
@@ -27,9 +27,5 @@ def test_few_pictures_are_compared_by_size_only(record_property):
 
 
 def test_figure_names_are_unique_in_the_whole_book():
-    seen = {}
-    for path in NOTEBOOKS:
-        for cell in files.read(path).cells:
-            name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
-            assert name is None or name not in seen, f"{name}: in {path} and in {seen.get(name)}"
-            seen[name] = path
+    repeated = reference_checks.repeated_names(NOTEBOOKS)
+    assert not repeated, "\n".join(repeated)

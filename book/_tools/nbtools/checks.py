@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from nbtools import output_checks
+from nbtools import output_checks, reference_checks
 from nbtools.files import to_text
 from nbtools.normal import normalise
 from nbtools.page import Page, is_picture
@@ -213,4 +213,5 @@ CHECKS = (
     source,
     pictures,
     *output_checks.CHECKS,
+    *reference_checks.CHECKS,
 )
