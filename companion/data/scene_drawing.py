@@ -9,7 +9,6 @@ from companion.data.scene_camera import Camera
 from companion.data.scene_pen import (
     BODY,
     CORNERS,
-    COVERS,
     FACING,
     MATERIAL,
     SECOND,
@@ -78,8 +77,7 @@ def paint_things(image: np.ndarray, world: World, camera: Camera, ground: np.nda
         before = face
         for number in range(first, end):
             polygon = placed.polygons[number]
-            if placed.visible[number]:
-                fill(image, polygon, placed.colors[number], smooth, _SHIFT)
+            fill(image, polygon, placed.colors[number], smooth, _SHIFT)
             if placed.solid[number]:
                 fill(faces, polygon, face, sharp, _SHIFT)
                 owners.append(row)
@@ -139,15 +137,13 @@ def brightness(world: World) -> np.ndarray:
 class _Placed:
     """Polygons in the picture, the farthest thing's first.
 
-    Only those polygons are here that are large enough to be worth drawing and touch the picture,
-    and of trees, houses and lamps only those that show.
+    Only those polygons are here that are large enough to be worth drawing and touch the picture.
 
     Attributes:
         things: row of the thing, its first polygon and the one after its last, and the part of the
             picture that they lie in: left, top, right, bottom.
         polygons: P of (vertices, 2) int32, in sixteenths of a pixel.
         colors: P of RGB.
-        visible: P bools, False where a nearer rectangle covers the whole polygon.
         solid: P numbers, 1 if a polygon belongs to the outline.
         corners: (P, 4, 3) column, row and one over the depth of four vertices.
     """
@@ -155,7 +151,6 @@ class _Placed:
     things: list[tuple[int, int, int, list[int]]]
     polygons: list[np.ndarray]
     colors: list[list[float]]
-    visible: list[bool]
     solid: list[int]
     corners: np.ndarray
 
@@ -183,7 +178,7 @@ def _place(world: World, camera: Camera) -> _Placed:
     front = (things.heading < 0) & (things.kind != Kind.HOUSE)
     style = things.style % STYLES[things.kind]
     if not order:
-        return _Placed([], [], [], [], [], np.zeros((0, 4, 3)))
+        return _Placed([], [], [], [], np.zeros((0, 4, 3)))
 
     pixels = camera.focal * things.size[:, 2] / np.maximum(first, camera.near)
     keys = (things.kind.tolist(), style.tolist(), front.tolist(), side.tolist())
@@ -210,9 +205,8 @@ def _place(world: World, camera: Camera) -> _Placed:
     high = np.maximum((np.maximum.reduceat(fixed, begins) >> _SHIFT) + 3, 0)
     first_of, last_of = np.minimum.reduceat(fixed, starts), np.maximum.reduceat(fixed, starts)
     edge = np.array([camera.width, camera.height]) * _FINE
-    hidden = _hidden(first_of, last_of, table[:, COVERS], edge)
     touches = ((last_of > -_RIM) & (first_of < edge + _RIM)).all(axis=1)
-    worth = np.flatnonzero(touches & ~(hidden & (things.kind >= len(CLASSES))[of_polygon]))
+    worth = np.flatnonzero(touches)
     table, of_polygon = table[worth], of_polygon[worth]
     bounds = np.searchsorted(of_polygon, np.arange(len(forms) + 1)).tolist()
     colors = _palettes(things)[of_polygon, table[:, MATERIAL]]
@@ -224,31 +218,9 @@ def _place(world: World, camera: Camera) -> _Placed:
             fixed[a:b] for a, b in zip(starts[worth].tolist(), stops[worth].tolist(), strict=True)
         ],
         colors=colors.tolist(),
-        visible=(~hidden[worth]).tolist(),
         solid=table[:, SOLID].tolist(),
         corners=points[table[:, CORNERS] + shift[worth, None]],
     )
-
-
-def _hidden(
-    first: np.ndarray, last: np.ndarray, covers: np.ndarray, edge: np.ndarray
-) -> np.ndarray:
-    """Which polygons lie wholly behind one rectangle that is painted later, (P,) bool.
-
-    Args:
-        first: (P, 2) left and top of the polygons, in sixteenths of a pixel, in order of painting.
-        last: (P, 2) right and bottom.
-        covers: (P,) 1 where the polygon is an upright rectangle.
-        edge: width and height of the picture, likewise.
-    """
-    rectangles = np.flatnonzero(covers)
-    rectangles = rectangles[((last - first)[rectangles] > 8 * _FINE).all(axis=1)]  # none too small
-    left, top = np.maximum(first - _RIM, 0).T[..., None]
-    right, bottom = np.minimum(last + _RIM, edge).T[..., None]
-    from_left, from_top = (first[rectangles] + _RIM).T
-    to_right, to_bottom = (last[rectangles] - _RIM).T
-    inside = (left >= from_left) & (top >= from_top) & (right <= to_right) & (bottom <= to_bottom)
-    return (inside & (np.arange(len(first))[:, None] < rectangles)).any(axis=1)
 
 
 def _palettes(things: Things) -> np.ndarray:

@@ -19,7 +19,7 @@ BODY, TRIM, GLASS, TYRE, HUB, RED, WHITE, PLATE, SKIN, SECOND, DARK, AMBER, POLE
 """What a polygon is made of, for its colour."""
 
 
-START, STOP, MATERIAL, FACING, SOLID, COVERS, CORNERS = 0, 1, 2, 3, 4, 5, slice(6, 10)
+START, STOP, MATERIAL, FACING, SOLID, CORNERS = 0, 1, 2, 3, 4, slice(5, 9)
 """Columns of a shape's table."""
 
 
@@ -28,10 +28,9 @@ class Shape(NamedTuple):
 
     Attributes:
         vertices: (V, 3) across, deep, up of all polygons.
-        table: (P, 10) whole numbers, a row a polygon: its first vertex, the vertex after its last,
+        table: (P, 9) whole numbers, a row a polygon: its first vertex, the vertex after its last,
             its material, which way it faces, 1 if it belongs to the outline or 0 if it lies on
-            others, 1 if it is an upright rectangle of the outline, and four of its vertices, far
-            apart.
+            others, and four of its vertices, far apart.
     """
 
     vertices: np.ndarray
@@ -59,7 +58,7 @@ class Pen:
     """Collects polygons."""
 
     def __init__(self, side: int = 0, turned: bool = False):
-        self.polygons: list[tuple[np.ndarray, int, int, bool, bool, float]] = []
+        self.polygons: list[tuple[np.ndarray, int, int, bool, float]] = []
         self.side, self.turned = side, turned
 
     def add(
@@ -69,12 +68,10 @@ class Pen:
         facing: int = END,
         *,
         solid: bool = True,
-        upright: bool = False,
         fine: float = 0,
     ) -> None:
-        """A polygon of (across, deep, up) vertices; upright if they are a rectangle's."""
-        covers = solid and upright
-        self.polygons.append((np.array(vertices, float), material, facing, solid, covers, fine))
+        """A polygon of (across, deep, up) vertices."""
+        self.polygons.append((np.array(vertices, float), material, facing, solid, fine))
 
     def end(
         self,
@@ -89,7 +86,7 @@ class Pen:
     ) -> None:
         """A rectangle that faces the camera."""
         corners = [(a0, deep, h0), (a1, deep, h0), (a1, deep, h1), (a0, deep, h1)]
-        self.add(corners, material, options.pop("facing", END), upright=True, **options)
+        self.add(corners, material, options.pop("facing", END), **options)
 
     def flank(
         self,
