@@ -76,8 +76,8 @@ def report(rows: list[Row]) -> str:
         [
             "# Benchmarks",
             "",
-            "Both sides ran in one process and took turns; each time is a median. "
-            "`make bench` writes this file.",
+            "Both sides ran in one process and took turns; each time is a median, that of the "
+            "road scenes the fastest. `make bench` writes this file.",
             "",
             *lines,
             "",
