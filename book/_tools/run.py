@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbtools import checks, files, reference_checks
+from nbtools import checks, files, lint, reference_checks
 from nbtools.execute import ExecutionError, execute, same_results
 from nbtools.kernel import CELL_TIMEOUT
 from nbtools.normal import normalise
@@ -41,10 +41,11 @@ def run(path: Path, *, force: bool, timeout: int) -> tuple[str, bool]:
     changed = before != text.encode()
     if changed:
         files.write(path, text)
-    problems = checks.problems(path)
+    problems = [*checks.problems(path), *lint.problems(path)]
+    broken = f", {len(problems)} to mend:" if problems else ""
     lines = [
         f"{'written' if changed else 'unchanged':<10} {_name(path)}  "
-        f"{time.perf_counter() - started:.1f} s",
+        f"{time.perf_counter() - started:.1f} s{broken}",
         *(f"    {problem}" for problem in problems),
     ]
     return "\n".join(lines), not problems

@@ -137,7 +137,7 @@ def a_measured_number_as_per_cent(nb):
     nb.cells[PROSE].source += " It reached 94.8 % on our machine."
 
 
-@fault("the caption of cell 6")
+@fault("the caption of cell 7")
 def a_measured_number_in_a_caption(nb):
     set_claim(nb, f"claim: {'time':<50} | {'12.34 s':>22} | at most 20 s\n")
     nb.cells[CURVE].metadata.mystnb.figure.caption = "Loss after 12.34 seconds."

@@ -20,6 +20,8 @@ How far does it go?
 """
 SOLUTION = """
 ```{solution} sound-exercise
+:class: dropdown
+
 As far as it goes.
 ```
 """
@@ -37,7 +39,7 @@ def a_word_under_another_name(nb):
     nb.cells[PROSE].source += " A {term}`convolution <nothing>` follows."
 
 
-@fault("the caption of cell 6")
+@fault("the caption of cell 7")
 def a_mistyped_word_in_a_caption(nb):
     nb.cells[CURVE].metadata["mystnb"]["figure"]["caption"] = "A {term}`kurve`."
 
@@ -50,6 +52,11 @@ def a_source_that_is_not_listed(nb):
 @fault("sound-exercise has no solution")
 def no_solution(nb):
     nb.cells[PROSE].source = EXERCISE
+
+
+@fault("the solution to sound-exercise is not folded")
+def an_open_solution(nb):
+    nb.cells[PROSE].source = EXERCISE + SOLUTION.replace(":class: dropdown\n", "")
 
 
 @fault("has no label")
@@ -93,7 +100,7 @@ def test_a_figure_name_that_stands_twice_is_named_with_both_places(sound, tmp_pa
     files.write(first, files.to_text(sound))
     files.write(second, files.to_text(twin))
     (line,) = reference_checks.repeated_names([first, second])
-    assert "'sound-noise' stands twice: first, cell 8" in line
-    assert "second, cell 8" in line
+    assert "'sound-noise' stands twice: first, cell 9" in line
+    assert "second, cell 9" in line
     assert run.main([str(first), str(second)]) == 1
     assert line in capsys.readouterr().err

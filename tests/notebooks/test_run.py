@@ -80,7 +80,7 @@ def test_a_failing_cell_is_told_and_the_file_stays(tmp_path, capsys):
     before = path.read_bytes()
     assert run.main([str(path)]) == 1
     told = capsys.readouterr().out
-    for part in ("FAILED", "cell 2", "value / 0  # here", "ZeroDivisionError: division by zero"):
+    for part in ("FAILED", "cell 3", "value / 0  # here", "ZeroDivisionError: division by zero"):
         assert part in told
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["a.ipynb"]
@@ -124,6 +124,18 @@ def test_a_fault_that_the_checks_see_is_told(tmp_path, capsys):
     told = capsys.readouterr()
     assert "stores a message on stderr" in told.out
     assert "1 of 1 notebooks need attention" in told.err
+
+
+def test_what_ruff_would_refuse_is_told_with_its_cell(tmp_path, capsys):
+    path = small("import os", "x = 1;y=2", path=tmp_path / "a.ipynb")
+    assert run.main([str(path)]) == 1
+    told = capsys.readouterr().out
+    first, *rest = told.splitlines()
+    assert first.startswith("written")
+    assert f"{len(rest)} to mend:" in first
+    assert "F401" in told
+    assert "E702" in told
+    assert f"ruff format {path}" in told
 
 
 def test_measured_time_and_place_are_stored(sound):

@@ -92,7 +92,7 @@ def _execute_cell(client: NotebookClient, cell: NotebookNode, place: int) -> Non
         client.execute_cell(cell, place)
     except CellExecutionError as error:
         # It holds the cell's source, too.
-        raise ExecutionError(f"cell {place} failed:\n{_COLOUR.sub('', str(error))}") from None
+        raise ExecutionError(f"cell {place + 1} failed:\n{_COLOUR.sub('', str(error))}") from None
     except CellTimeoutError:
         reason = f"it took longer than {client.timeout} s"
         raise ExecutionError(_report(cell, place, reason)) from None
@@ -100,7 +100,7 @@ def _execute_cell(client: NotebookClient, cell: NotebookNode, place: int) -> Non
 
 def _report(cell: NotebookNode, place: int, reason: str) -> str:
     source = "".join(f"    {line}\n" for line in cell.source.splitlines())
-    return f"cell {place} failed:\n{source}\n{reason}"
+    return f"cell {place + 1} failed:\n{source}\n{reason}"
 
 
 def _ask(client: NotebookClient, source: str) -> dict[str, str]:

@@ -37,9 +37,9 @@ class Page:
         return cls(path, text, notebook)
 
     def name(self, number: int) -> str:
-        """Return how a problem calls the cell with this number, counted from 0."""
+        """Return how a problem calls the cell at this place; it counts from 1, as ruff does."""
         lines = self.notebook.cells[number].source.strip().splitlines()
-        return f"cell {number} ({lines[0][:40] if lines else ''!r})"
+        return f"cell {number + 1} ({lines[0][:40] if lines else ''!r})"
 
     def code(self) -> Iterator[tuple[str, NotebookNode]]:
         """Yield each code cell with its name."""

@@ -21,7 +21,10 @@ def terms(page: Page) -> Iterator[str]:
             target = re.search(r"<([^<>]+)>$", given)
             word = " ".join((target[1] if target else given).split())
             if word.casefold() not in _glossary():
-                yield f"{place} points to {word!r}, which book/glossary.md does not explain"
+                yield (
+                    f"{place} points to {word!r}, which book/glossary.md does not explain; "
+                    "explain it there, in alphabetical order"
+                )
 
 
 def sources(page: Page) -> Iterator[str]:
@@ -30,11 +33,14 @@ def sources(page: Page) -> Iterator[str]:
         for given in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text):
             for key in (each.strip() for each in given.split(",")):
                 if key not in _sources():
-                    yield f"{place} cites {key!r}, which book/references.bib does not list"
+                    yield (
+                        f"{place} cites {key!r}, which book/references.bib does not list; "
+                        "add the source there"
+                    )
 
 
 def exercises(page: Page) -> Iterator[str]:
-    """Yield a problem for an exercise without its solution, unless its text opens with "Open:"."""
+    """Yield a problem for an exercise without a folded solution, unless it opens with "Open:"."""
     prose = "\n\n".join(cell.source for cell in page.prose_cells())
     solved = re.findall(r"\{solution(?:-start)?\}\s*(\S+)", prose)
     asked = {}
@@ -51,6 +57,11 @@ def exercises(page: Page) -> Iterator[str]:
     for label in solved:
         if label not in asked:
             yield f"there is a solution to {label}, which is no exercise of this page"
+    for label, options in re.findall(
+        r"\{solution(?:-start)?\}\s*(\S+)\n((?::[\w-]+:[^\n]*\n?)*)", prose
+    ):
+        if not re.search(r":class:.*\bdropdown\b", options):
+            yield f"the solution to {label} is not folded; give it the line :class: dropdown"
 
 
 def repeated_names(paths: Iterable[Path]) -> list[str]:
