@@ -32,19 +32,19 @@ def run(path: Path, *, force: bool, timeout: int) -> tuple[str, bool]:
     try:
         fresh = execute(stored, path.parent, timeout=timeout)
     except ExecutionError as error:
-        return f"FAILED     {_name(path)}: left as it was\n{error}", False
+        return f"FAILED     {files.shown(path)}: left as it was\n{error}", False
     if not force and same_results(stored, fresh):
         fresh = normalise(stored)
     text = files.to_text(fresh)
     if path.read_bytes() != before:
-        return f"FAILED     {_name(path)}: it was edited during the run; run it again", False
+        return f"FAILED     {files.shown(path)}: it was edited during the run; run it again", False
     changed = before != text.encode()
     if changed:
         files.write(path, text)
     problems = [*checks.problems(path), *lint.problems(path)]
     broken = f", {len(problems)} to mend:" if problems else ""
     lines = [
-        f"{'written' if changed else 'unchanged':<10} {_name(path)}  "
+        f"{'written' if changed else 'unchanged':<10} {files.shown(path)}  "
         f"{time.perf_counter() - started:.1f} s{broken}",
         *(f"    {problem}" for problem in problems),
     ]
@@ -98,10 +98,6 @@ def _run_all(paths: list[Path], jobs: int, settings: dict[str, Any]) -> Iterator
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         for job in [pool.submit(run, path, **settings) for path in paths]:
             yield job.result()
-
-
-def _name(path: Path) -> str:
-    return str(path.relative_to(files.ROOT) if path.is_relative_to(files.ROOT) else path)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,9 @@ def problems(path: Path) -> list[str]:
         if line.startswith(begin)
     ]
     if _ruff(["format", "--check"], name, content).returncode:
-        shown = path.relative_to(files.ROOT) if path.is_relative_to(files.ROOT) else path
-        lines.append(f"its code is laid out anew by: .venv/bin/python -m ruff format {shown}")
+        lines.append(
+            f"its code is laid out anew by: .venv/bin/python -m ruff format {files.shown(path)}"
+        )
     return lines
 
 
