@@ -75,11 +75,11 @@ def text_of(value: str | Sequence[str]) -> str:
     return value if isinstance(value, str) else "".join(value)
 
 
-def _hidden(path: Path, root: Path) -> bool:
-    parts = path.relative_to(root / "book").parts
-    return any(part.startswith((".", "_")) for part in parts)
-
-
 def shown(path: Path) -> str:
     """Return how messages call a file: from the root on, or whole where it lies elsewhere."""
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    parts = path.relative_to(root / "book").parts
+    return any(part.startswith((".", "_")) for part in parts)
