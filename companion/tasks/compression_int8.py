@@ -2,6 +2,10 @@
 
 A value x becomes round(x / scale) + zero point (Jacob et al., 2018, arXiv:1712.05877). ONNX
 Runtime's quantiser does it: torch's own, `torch.ao.quantization`, is deprecated.
+
+`OnnxNetwork` computes such a graph with exact sums. Whoever opens it with ONNX Runtime alone, on
+x86 without VNNI, should set the session's option `session.x64quantprecision` to "1": see
+`open_session`.
 """
 
 import tempfile

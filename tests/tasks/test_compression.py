@@ -157,6 +157,17 @@ def test_int8_is_near_float_and_small(network, graph, digits):
         assert len(quantized) < 0.65 * len(graph)
 
 
+@pytest.mark.parametrize("quantize", [quantize_static, lambda graph, _: quantize_dynamic(graph)])
+def test_sums_of_the_largest_products_do_not_overflow(quantize):
+    """On x86 without VNNI the sum of two products of 255 and 127 does not fit into its 16 bits."""
+    layer = nn.Linear(64, 4, bias=False)
+    torch.nn.init.constant_(layer.weight, 0.5)
+    bright = torch.ones(8, 64)
+    pictures = torch.cat([bright, torch.zeros(8, 64)])
+    small = OnnxNetwork(quantize(export_onnx(layer, pictures), pictures))
+    torch.testing.assert_close(small(bright), layer(bright).detach(), rtol=0.02, atol=0)
+
+
 def stored(graph):
     return {
         array.name: numpy_helper.to_array(array)
