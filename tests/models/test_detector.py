@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR
 from torchvision.ops import box_iou, generalized_box_iou_loss
 
 from companion.data.weights import mobilenet_weights
@@ -128,22 +129,24 @@ def test_it_learns_to_find_squares_and_frames():
     network = Detector(2, mobilenet_weights(), size=(64, 64), width=16)
     images, targets = squares(96, generator)
     maps = [each.split(16) for each in network.backbone(images)]
-    optimizer = torch.optim.Adam(network.head.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(network.head.parameters())
+    schedule = OneCycleLR(optimizer, 0.02, total_steps=90)  # ends quietly, on every processor
     for step in range(90):
         part = step % 6
         some = {name: each[16 * part : 16 * part + 16] for name, each in targets.items()}
         optimizer.zero_grad()
         detector_loss(network.head([each[part] for each in maps]), some).backward()
         optimizer.step()
+        schedule.step()
     network.eval()
-    images, targets = squares(32, generator)
+    images, targets = squares(96, generator)
     with torch.no_grad():
         boxes, probs = network.candidates(images)
     best = probs.flatten(1).argmax(1)
-    rows = torch.arange(32)
+    rows = torch.arange(96)
     hits = box_iou(boxes[rows, best // 2], torch.cat(targets["boxes"])).diagonal() > 0.5
     right = best % 2 == torch.cat(targets["labels"])
-    assert (hits & right).float().mean() > 0.8, (hits.float().mean(), right.float().mean())
+    assert (hits & right).float().mean() > 0.9, (hits.float().mean(), right.float().mean())
 
 
 def test_the_untrained_network_expects_next_to_nothing():
