@@ -13,7 +13,7 @@ def assert_parts(split, samples):
     assert sorted([*split.train, *split.test]) == list(range(samples))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.integers(5, 40), min_size=2, max_size=5),
     st.floats(0.2, 0.8),
@@ -38,7 +38,7 @@ def test_takes_tensors_arrays_and_names_alike():
         np.testing.assert_array_equal(split.test, splits[0].test)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10_000))
 def test_no_group_stands_in_both_parts(seed):
     generator = np.random.default_rng(seed)

@@ -22,7 +22,7 @@ def seen(batches):
     return [inputs.tolist() for inputs, _ in batches]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 40), st.integers(1, 12), st.booleans(), st.booleans(), st.integers(0, 2**31))
 def test_an_epoch_has_every_sample_once_with_its_target(n, size, shuffle, drop_last, seed):
     if drop_last and size > n:
@@ -137,7 +137,7 @@ def test_structures_are_batched_part_by_part():
     assert count == 5
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(4, 60), st.integers(1, 9), st.integers(2, 4), st.booleans())
 def test_shards_cut_the_batches_of_one_process(n, size, processes, shuffle):
     whole = numbers(n, batch_size=size * processes, shuffle=shuffle)

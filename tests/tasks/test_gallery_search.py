@@ -5,7 +5,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.tasks import gallery_search
@@ -19,7 +19,6 @@ def slow_nearest(rows, queries):
     return distances.argmin(1), distances.min(1)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.integers(1, 40),
     st.integers(1, 9),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from companion.tasks.tiles import TiledBatches, Tiling
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     height=st.integers(1, 70),
     width=st.integers(1, 70),
