@@ -137,9 +137,9 @@ class Store:
             for person, vector in rows
         )
         if whole:
-            table = np.frombuffer(bytearray().join(vector for _, vector in rows), "<f4")
-            table = table.reshape(-1, self.dimension).astype(np.float32, copy=False)
-            whole = np.isfinite(table).all()
+            numbers = np.frombuffer(bytearray().join(vector for _, vector in rows), "<f4")
+            table = numbers.reshape(-1, self.dimension).astype(np.float32, copy=False)
+            whole = bool(np.isfinite(table).all())
         if not whole:
             raise ValueError(
                 f"{self.path}: is damaged: an embedding is not {self.dimension} finite numbers of "
