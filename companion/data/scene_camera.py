@@ -7,7 +7,9 @@ point at depth `z` sideways by `curve z^2 / 2`, the first term of a circle's arc
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -86,8 +88,53 @@ class Camera:
         Returns:
             Column and row in pixels (the corner of the picture is 0, 0) and depth in metres.
         """
+        return Views.of([self], [curve]).take(0).project(lateral, along, up)
+
+
+class Views(NamedTuple):
+    """Cameras and the bends of their roads as columns: (n,), or of any shape that points have.
+
+    Attributes:
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+        focal: focal length, pixels.
+        skyline: row of the horizon, pixels.
+        lateral: place of the camera, metres.
+        along: likewise.
+        eye: likewise.
+        near: nothing nearer than this is drawn, metres.
+        curve: of the road, 1 / metres.
+    """
+
+    width: np.ndarray
+    height: np.ndarray
+    focal: np.ndarray
+    skyline: np.ndarray
+    lateral: np.ndarray
+    along: np.ndarray
+    eye: np.ndarray
+    near: np.ndarray
+    curve: np.ndarray
+
+    @classmethod
+    def of(cls, cameras: Sequence[Camera], curves: Sequence[float]) -> "Views":
+        """One row for each camera."""
+        rows = [
+            (c.width, c.height, c.focal, c.skyline, c.lateral, c.along, c.eye, c.near, curve)
+            for c, curve in zip(cameras, curves, strict=True)
+        ]
+        return cls(*np.array(rows, float).reshape(-1, len(cls._fields)).T)
+
+    def take(self, rows: np.ndarray | int) -> "Views":
+        """The rows wanted, in the shape in which their numbers are given."""
+        return Views(*(column[rows] for column in self))
+
+    def project(
+        self, lateral: np.ndarray, along: np.ndarray, up: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `Camera.project`, each point with its own camera."""
         depth = np.maximum(along - self.along, self.near)
         scale = self.focal / depth
-        u = self.width / 2 + (lateral - self.lateral + curve / 2 * depth**2) * scale
+        u = self.width / 2 + (lateral - self.lateral + self.curve / 2 * depth**2) * scale
         v = self.skyline + (self.eye - up) * scale
         return u, v, depth

@@ -17,6 +17,7 @@ from companion.data.scene_pen import (
     STOP,
     TRIM,
 )
+from companion.data.scene_pictures import Pictures
 from companion.data.scene_shapes import PALETTE, STYLES, drawing
 from companion.data.scene_world import CLASSES, Kind, Things, World
 
@@ -52,23 +53,44 @@ class Painting:
     seen: np.ndarray
 
 
-def paint_things(image: np.ndarray, world: World, camera: Camera, ground: np.ndarray) -> Painting:
+@dataclass(frozen=True)
+class Placed:
+    """What is to be painted in one picture, the farthest thing first.
+
+    Only those polygons are here that are large enough to be worth drawing and touch the picture.
+    They stand among those of other pictures.
+
+    Attributes:
+        things: row of the thing, its first polygon and the one after its last, and the part of the
+            picture that they lie in: left, top, right, bottom.
+        polygons: P of (vertices, 2) int32, in sixteenths of a pixel.
+        colors: P of RGB.
+        solid: P numbers, 1 if a polygon belongs to the outline.
+        corners: (P, 4, 3) column, row and one over the depth of four vertices.
+    """
+
+    things: list[tuple[int, int, int, list[int]]]
+    polygons: list[np.ndarray]
+    colors: list[list[float]]
+    solid: list[int]
+    corners: np.ndarray
+
+
+def paint_things(image: np.ndarray, things: Things, placed: Placed, ground: np.ndarray) -> Painting:
     """Paint the things into a picture of the empty road.
 
     Args:
         image: (height, width, 3) uint8, is painted on.
-        world: what to paint.
-        camera: where it is seen from.
+        things: what there is.
+        placed: where it stands in the picture, as `place` says.
         ground: (height, 1) depth of the empty road, metres.
 
     Returns:
         Labels and depth.
     """
-    things = world.things
     height, width = image.shape[:2]
     faces = np.zeros((height, width), np.int32)  # 0 is the background, face f is f + 1
     whole = np.zeros(len(things), np.int64)
-    placed = _place(world, camera)
     fill, smooth, sharp = cv2.fillConvexPoly, cv2.LINE_AA, cv2.LINE_8
     asked = (things.kind < len(CLASSES)).tolist()
     owners, painted = [-1], []
@@ -94,29 +116,41 @@ def paint_things(image: np.ndarray, world: World, camera: Camera, ground: np.nda
     return Painting(owner_of[faces], depth, whole, seen)
 
 
-def paint_shadows(image: np.ndarray, world: World, camera: Camera, strength: float) -> None:
-    """Darken the ground (3, height, width) below things, softly, to the side away from the sun."""
-    things = world.things
-    ahead = things.along - camera.along
+def cast_shadows(pictures: Pictures) -> list[np.ndarray]:
+    """Where things keep the light from the ground, to the side away from the sun.
+
+    Returns:
+        For each picture (n, 4, 2) int32, corners in sixteenths of a pixel.
+    """
+    worlds, things, views, of = pictures.worlds, pictures.things, pictures.views, pictures.of
+    ahead = things.along - views.along[of]
     near = np.flatnonzero((ahead > -5) & (ahead < 90) & (things.kind != Kind.HOUSE))
-    top = max(int(camera.skyline), 0)
-    if not len(near) or top >= camera.height:
-        return
-    kind = things.kind[near]
+    of, kind = of[near], things.kind[near]
     length, width, height = things.size[near].T
     flat = (kind == Kind.SIGN) | (kind == Kind.LAMP)
     length = np.where(kind == Kind.TREE, 2.5, np.where(flat, 0.3, length))
     width = np.where(kind == Kind.TREE, 0.7 * width, width)
-    reach = 0.35 * np.minimum(height, 3.0) * (world.light == "day" and world.weather == "clear")
-    shift = -np.sin(np.radians(world.sun)) * reach  # away from the sun
+    sunny = np.array([world.light == "day" and world.weather == "clear" for world in worlds])
+    aside = np.sin(np.radians([world.sun for world in worlds]))
+    shift = -aside[of] * 0.35 * np.minimum(height, 3.0) * sunny[of]
     left = -width / 2 + np.minimum(shift, 0)
     right = width / 2 + np.maximum(shift, 0)
     lateral = things.lateral[near, None] + np.stack([left, right, right, left], axis=1)
     along = things.along[near, None] + length[:, None] / 2 * np.array([-1.04, -1.04, 1, 1])
-    u, v, _ = camera.project(lateral, along, np.zeros_like(along), world.road.curve)
-    polygons = np.rint((np.stack([u, v], axis=2) - 0.5) * _FINE).astype(np.int32)
+    seen_by = views.take(of[:, None])
+    u, v, _ = seen_by.project(lateral, along, np.zeros_like(along))
+    there = along.max(axis=1) > (seen_by.along + seen_by.near)[:, 0]
+    polygons = _sixteenths(np.stack([u, v], axis=2))[there]
+    return [polygons[part] for part in pictures.parts(of[there])]
+
+
+def paint_shadows(image: np.ndarray, polygons: np.ndarray, camera: Camera, strength: float) -> None:
+    """Darken the ground (3, height, width) softly where `cast_shadows` says."""
+    top = max(int(camera.skyline), 0)
+    if not len(polygons) or top >= camera.height:
+        return
     shade = np.zeros(image.shape[1:], np.uint8)
-    for polygon in polygons[along.max(axis=1) > camera.along + camera.near]:
+    for polygon in polygons:
         cv2.fillConvexPoly(shade, polygon, 255, cv2.LINE_AA, _SHIFT)
     shade = cv2.blur(shade[top:], (3, 3)).astype(np.float32)
     image[:, top:] *= 1 - np.float32(strength / 255) * shade
@@ -133,54 +167,39 @@ def brightness(world: World) -> np.ndarray:
     return np.append(lit, 1.0)
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """Polygons in the picture, the farthest thing's first.
-
-    Only those polygons are here that are large enough to be worth drawing and touch the picture.
-
-    Attributes:
-        things: row of the thing, its first polygon and the one after its last, and the part of the
-            picture that they lie in: left, top, right, bottom.
-        polygons: P of (vertices, 2) int32, in sixteenths of a pixel.
-        colors: P of RGB.
-        solid: P numbers, 1 if a polygon belongs to the outline.
-        corners: (P, 4, 3) column, row and one over the depth of four vertices.
-    """
-
-    things: list[tuple[int, int, int, list[int]]]
-    polygons: list[np.ndarray]
-    colors: list[list[float]]
-    solid: list[int]
-    corners: np.ndarray
-
-
-def _place(world: World, camera: Camera) -> _Placed:
-    """Bring everything that can be seen into the picture, all vertices at once."""
-    things, curve = world.things, world.road.curve
-    first = things.along - things.size[:, 0] / 2 - camera.along
+def place(pictures: Pictures) -> list[Placed]:
+    """Bring everything that can be seen into its picture, all vertices at once."""
+    things, views, of = pictures.things, pictures.views, pictures.of
+    seen_by = views.take(of[:, None])
+    first = things.along - things.size[:, 0] / 2 - views.along[of]
     last = first + things.size[:, 0]
     # The corners of each footprint: near left, near right, far left, far right.
     lateral = things.lateral[:, None] + things.size[:, 1, None] / 2 * np.array([-1, 1, -1, 1])
-    along = camera.along + np.stack([first, first, last, last], axis=1)
-    corner, _, _ = camera.project(lateral, along, np.zeros_like(along), curve)
+    along = seen_by.along + np.stack([first, first, last, last], axis=1)
+    corner, _, _ = seen_by.project(lateral, along, np.zeros_like(along))
     flat = (things.kind >= Kind.PERSON) & (things.kind != Kind.HOUSE)
     inside = (
-        (np.where(flat, first, last - 0.1) > camera.near)
+        (np.where(flat, first, last - 0.1) > views.near[of])
         & (first < FARTHEST)
         & (corner.max(axis=1) > -2)
-        & (corner.min(axis=1) < camera.width + 2)
+        & (corner.min(axis=1) < views.width[of] + 2)
     )
-    order = _order(np.flatnonzero(inside), things.lateral - camera.lateral, first, last, corner)
-    things, first, corner = things.take(order), first[order], corner[order]
+    rows = np.flatnonzero(inside)
+    rows = rows[np.lexsort((-first[rows], of[rows]))]  # the farthest of each picture first
+    side = np.abs(things.lateral[rows] - views.lateral[of[rows]])
+    extent = first[rows], last[rows], side, corner[rows].min(axis=1), corner[rows].max(axis=1)
+    parts = list(pictures.parts(of[rows]))
+    orders = [part.start + _order(*(column[part] for column in extent)) for part in parts]
+    rows = rows[np.concatenate(orders)]
+    if not len(rows):
+        return [Placed([], [], [], [], np.zeros((0, 4, 3)))] * len(parts)
+
+    things, first, corner, of = things.take(rows), first[rows], corner[rows], of[rows]
     left = corner[:, 2] < corner[:, 0] - 0.1
-    side = np.where(left, -1, corner[:, 3] > corner[:, 1] + 0.1) * ~flat[order]
+    side = np.where(left, -1, corner[:, 3] > corner[:, 1] + 0.1) * ~flat[rows]
     front = (things.heading < 0) & (things.kind != Kind.HOUSE)
     style = things.style % STYLES[things.kind]
-    if not order:
-        return _Placed([], [], [], [], np.zeros((0, 4, 3)))
-
-    pixels = camera.focal * things.size[:, 2] / np.maximum(first, camera.near)
+    pixels = views.focal[of] * things.size[:, 2] / np.maximum(first, views.near[of])
     keys = (things.kind.tolist(), style.tolist(), front.tolist(), side.tolist())
     forms = [drawing(*key).at(height) for height, *key in zip(pixels.tolist(), *keys, strict=True)]
     vertices = np.concatenate([form.vertices for form in forms])
@@ -193,34 +212,42 @@ def _place(world: World, camera: Camera) -> _Placed:
     shift = begins[of_polygon]
     starts, stops = table[:, START] + shift, table[:, STOP] + shift
     length, width, height = things.size.T
-    u, v, depth = camera.project(
+    seen_by = views.take(of[of_vertex])
+    u, v, depth = seen_by.project(
         things.lateral[of_vertex] + vertices[:, 0] * width[of_vertex],
-        camera.along + first[of_vertex] + vertices[:, 1] * length[of_vertex],
+        seen_by.along + first[of_vertex] + vertices[:, 1] * length[of_vertex],
         vertices[:, 2] * height[of_vertex],
-        curve,
     )
     points = np.stack([u, v, 1 / depth], axis=1)
-    fixed = np.rint((points[:, :2] - 0.5) * _FINE).astype(np.int32)
+    fixed = _sixteenths(points[:, :2])
     low = np.maximum((np.minimum.reduceat(fixed, begins) >> _SHIFT) - 1, 0)
     high = np.maximum((np.maximum.reduceat(fixed, begins) >> _SHIFT) + 3, 0)
     first_of, last_of = np.minimum.reduceat(fixed, starts), np.maximum.reduceat(fixed, starts)
-    edge = np.array([camera.width, camera.height]) * _FINE
-    touches = ((last_of > -_RIM) & (first_of < edge + _RIM)).all(axis=1)
-    worth = np.flatnonzero(touches)
+    edge = np.stack([views.width, views.height], axis=1)[of[of_polygon]] * _FINE
+    worth = np.flatnonzero(((last_of > -_RIM) & (first_of < edge + _RIM)).all(axis=1))
     table, of_polygon = table[worth], of_polygon[worth]
     bounds = np.searchsorted(of_polygon, np.arange(len(forms) + 1)).tolist()
     colors = _palettes(things)[of_polygon, table[:, MATERIAL]]
-    colors *= brightness(world)[table[:, FACING], None]
+    light = np.stack([brightness(world) for world in pictures.worlds])
+    colors *= light[of[of_polygon], table[:, FACING], None]
     boxes = np.concatenate([low, high], axis=1).tolist()
-    return _Placed(
-        things=list(zip(order, bounds, bounds[1:], boxes, strict=False)),
-        polygons=[
-            fixed[a:b] for a, b in zip(starts[worth].tolist(), stops[worth].tolist(), strict=True)
-        ],
-        colors=colors.tolist(),
-        solid=table[:, SOLID].tolist(),
-        corners=points[table[:, CORNERS] + shift[worth, None]],
+    own_rows = (rows - pictures.begin[of]).tolist()
+    placed = list(zip(own_rows, bounds, bounds[1:], boxes, strict=False))
+    polygons = [
+        fixed[a:b] for a, b in zip(starts[worth].tolist(), stops[worth].tolist(), strict=True)
+    ]
+    shared = (
+        polygons,
+        colors.tolist(),
+        table[:, SOLID].tolist(),
+        points[table[:, CORNERS] + shift[worth, None]],
     )
+    return [Placed(placed[part], *shared) for part in parts]
+
+
+def _sixteenths(points: np.ndarray) -> np.ndarray:
+    """Places in the picture as OpenCV's fixed-point numbers, from the first pixel's middle."""
+    return np.rint((points - 0.5) * _FINE).astype(np.int32)
 
 
 def _palettes(things: Things) -> np.ndarray:
@@ -241,28 +268,35 @@ def _palettes(things: Things) -> np.ndarray:
 
 
 def _order(
-    rows: np.ndarray, lateral: np.ndarray, first: np.ndarray, last: np.ndarray, u: np.ndarray
-) -> list[int]:
-    """Rows from the farthest to the nearest.
+    near: np.ndarray, far: np.ndarray, side: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """In which order things are painted that are sorted from the farthest to the nearest.
 
     Of two things whose stretches of road overlap, a long bus and the car beside it, the one farther
     to the side is behind.
+
+    Args:
+        near: (n,) near end of each, metres.
+        far: (n,) far end.
+        side: (n,) how far to the side of the camera.
+        low: (n,) leftmost column of the footprint.
+        high: (n,) rightmost.
+
+    Returns:
+        (n,) places in these columns.
     """
-    rows = rows[np.argsort(-first[rows], kind="stable")]
-    near, far, side = first[rows], last[rows], np.abs(lateral[rows])
-    low, high = u[rows].min(axis=1), u[rows].max(axis=1)
     meet = (low[:, None] < high) & (high[:, None] > low)
     beyond = near[:, None] >= far
     behind = meet & (beyond | (~beyond.T & (side[:, None] > side)))  # [a, b]: a before b
     if not np.tril(behind, -1).any():
-        return rows.tolist()
+        return np.arange(len(near))
     held, order = behind.sum(axis=0), []  # how many must still be painted before each
-    for _ in rows:
+    for _ in near:
         one = int(held.argmin())
         order.append(one)
         held -= behind[one]
-        held[one] = len(rows) + 1
-    return rows[order].tolist()
+        held[one] = len(near) + 1
+    return np.array(order)
 
 
 def _set_depth(depth: np.ndarray, faces: np.ndarray, corners: np.ndarray) -> None:

@@ -8,13 +8,11 @@ import numpy as np
 
 from companion.data.scene_camera import Camera
 from companion.data.scene_ground import SKIES
-from companion.data.scene_world import Kind, World
+from companion.data.scene_lamps import Lamps, shine
+from companion.data.scene_world import World
 
 AMBIENT = {"day": (1.0, 1.0, 1.0), "dusk": (0.62, 0.52, 0.5), "night": (0.15, 0.17, 0.24)}
 """Light on everything, red, green and blue."""
-
-HEIGHTS = np.array([(0.475, 0.42), (0.165, 0.195), (0.29, 0.235), (0.955, 0.955)])
-"""Height of the lights of cars, trucks, buses and street lamps, rear and front, as a share."""
 
 CLOUDED = {"clear": 1.0, "cloudy": 0.88, "rain": 0.72, "fog": 0.85}
 """Share of the light that the weather lets through."""
@@ -26,6 +24,7 @@ def light_up(
     image: np.ndarray,
     owner: np.ndarray,
     depth: np.ndarray,
+    lamps: Lamps,
     world: World,
     camera: Camera,
     generator: np.random.Generator,
@@ -37,6 +36,7 @@ def light_up(
         image: (height, width, 3) uint8.
         owner: (height, width) row of the thing that each pixel shows.
         depth: (height, width) metres, infinite in the sky.
+        lamps: those of this picture.
         world: weather and light.
         camera: where it is seen from.
         generator: places the drops of rain and draws the noise.
@@ -59,7 +59,7 @@ def light_up(
     picture += veil * _color(SKIES[world.weather, world.light][1])
     if world.weather == "rain":
         _mirror(picture, camera)
-    _glow(picture, owner, world, camera)
+    shine(picture, owner, lamps)
     if world.weather == "rain":
         _rain(picture, world, generator)
     spread = noise * (2 if world.light == "night" else 1)
@@ -104,50 +104,6 @@ def _mirror(picture: np.ndarray, camera: Camera) -> None:
         for channel in picture:
             mirrored = cv2.resize(cv2.blur(channel[:top][::-1], (3, 9)), (channel.shape[1], rest))
             channel[top:] += np.float32(0.2) * (mirrored - channel[top:])
-
-
-def _glow(picture: np.ndarray, owner: np.ndarray, world: World, camera: Camera) -> None:
-    """Add the light of lamps that are on and can be seen."""
-    things = world.things
-    dim = world.light != "day" or world.weather in ("rain", "fog")
-    vehicle = things.kind <= Kind.BUS
-    ahead = (things.along - camera.along > 1) & (things.along - camera.along < 250)
-    on = ahead & ((vehicle & (dim | (things.braking & (things.heading > 0))))
-                  | ((things.kind == Kind.LAMP) & (world.light != "day")))  # fmt: skip
-    rows = np.flatnonzero(on)
-    if not len(rows):
-        return
-    kind, size = things.kind[rows], things.size[rows]
-    lamp, oncoming = kind == Kind.LAMP, things.heading[rows] < 0
-    up = size[:, 2] * HEIGHTS[np.where(lamp, 3, kind), oncoming.astype(int)]
-    along = things.along[rows] - np.where(lamp, 0, size[:, 0] / 2)
-    offset = np.where(lamp, -0.35, 0.4) * size[:, 1]
-    both = np.concatenate([np.flatnonzero(~lamp), np.arange(len(rows))])  # left, then right
-    sign = np.where(np.arange(len(both)) < (~lamp).sum(), -1, 1)
-    rows, along, up, lamp, oncoming = rows[both], along[both], up[both], lamp[both], oncoming[both]
-    lateral = things.lateral[rows] + sign * offset[both]
-    u, v, depth = camera.project(lateral, along, up, world.road.curve)
-    inside = (u >= 0) & (u < camera.width) & (v >= 0) & (v < camera.height)
-    column, row = np.where(inside, u, 0).astype(int), np.where(inside, v, 0).astype(int)
-    seen = inside & (owner[row, column] == rows)
-    if not seen.any():
-        return
-    white, bright = lamp | oncoming, things.braking[rows] & ~oncoming & ~lamp
-    reach = np.where(lamp, 0.55, np.where(oncoming, 0.5, np.where(bright, 0.34, 0.22)))
-    radius = np.clip(camera.focal * reach / depth, 0.8, camera.width / 10)
-    strength = np.where(white, 1.25, 1.0 if dim else 0.6 + 0.4 * bright)
-    if world.light == "day":
-        strength = 0.75 * strength
-    # A lamp is far brighter than white paint, so fog takes what is too much of it first.
-    strength = strength * np.minimum(6 * np.exp(-3 / world.visibility * depth), 1)
-    color = np.where(white[:, None], (255, 232, 196), (255, 44, 30)) * strength[:, None]
-    # A round spot is a product of two bells, so the sum of all spots is a product of matrices.
-    by_row, by_column = (
-        np.exp(-(((np.arange(count) + 0.5 - at[seen, None]) / radius[seen, None]) ** 2))
-        for count, at in ((camera.height, v), (camera.width, u))
-    )
-    weighted = (color[seen].T[:, None, :] * by_row.T).astype(np.float32)  # (3, height, lamps)
-    picture += weighted @ by_column.astype(np.float32)
 
 
 def _rain(picture: np.ndarray, world: World, generator: np.random.Generator) -> None:

@@ -5,6 +5,7 @@
 Nothing here is photographed; what a network learns from these pictures holds for them alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -13,9 +14,17 @@ import torch
 from scipy.ndimage import find_objects
 
 from companion.data.scene_camera import Camera
-from companion.data.scene_drawing import paint_shadows, paint_things
+from companion.data.scene_drawing import (
+    Placed,
+    cast_shadows,
+    paint_shadows,
+    paint_things,
+    place,
+)
 from companion.data.scene_ground import paint_background
+from companion.data.scene_lamps import Lamps, place_lamps
 from companion.data.scene_light import light_up
+from companion.data.scene_pictures import Pictures
 from companion.data.scene_sampling import random_camera, random_world
 from companion.data.scene_world import CLASSES, Light, Weather, World
 
@@ -28,6 +37,7 @@ __all__ = [
     "draw_scenes",
     "draw_sequence",
     "render",
+    "render_all",
 ]
 
 SMALLEST = 16
@@ -35,6 +45,9 @@ SMALLEST = 16
 
 HIDDEN = 0.75
 """A thing of which a larger share is hidden gets no box."""
+
+_TOGETHER = 32
+"""Pictures whose things are placed at once; more would leave the processor's cache."""
 
 _SHADOW = {"clear": 0.5, "cloudy": 0.36, "rain": 0.28, "fog": 0.22}
 
@@ -130,15 +143,64 @@ def render(
         ((128, 128, 3), [0], (1, 4))
     """
     generator = np.random.default_rng(0) if generator is None else generator
+    return render_all([world], [camera], [generator], noise=noise)[0]
+
+
+def render_all(
+    worlds: Sequence[World],
+    cameras: Sequence[Camera],
+    generators: Sequence[np.random.Generator],
+    *,
+    noise: float = 2.5,
+) -> list[Frame]:
+    """Draw several pictures, which takes less time than one by one.
+
+    Args:
+        worlds: what to draw.
+        cameras: as many.
+        generators: as many; where one object stands several times, it serves in this order.
+        noise: as for `render`.
+
+    Returns:
+        As for `render`, one frame for each world; the same as one by one.
+
+    Raises:
+        ValueError: the numbers of worlds, cameras and generators differ.
+    """
+    if not len(worlds) == len(cameras) == len(generators):
+        raise ValueError(
+            "each world needs a camera and a generator, got "
+            f"{len(worlds)} worlds, {len(cameras)} cameras and {len(generators)} generators"
+        )
+    frames = []
+    for begin in range(0, len(worlds), _TOGETHER):
+        part = slice(begin, begin + _TOGETHER)
+        pictures = Pictures.join(worlds[part], cameras[part])
+        placed, shadows, lamps = place(pictures), cast_shadows(pictures), place_lamps(pictures)
+        columns = (worlds[part], cameras[part], placed, shadows, lamps, generators[part])
+        frames += [_paint(*row, noise=noise) for row in zip(*columns, strict=True)]
+    return frames
+
+
+def _paint(
+    world: World,
+    camera: Camera,
+    placed: Placed,
+    shadows: np.ndarray,
+    lamps: Lamps,
+    generator: np.random.Generator,
+    *,
+    noise: float,
+) -> Frame:
     empty, ground = paint_background(world, camera)
     strength = _SHADOW[world.weather] * (0.5 if world.light == "night" else 1)
-    paint_shadows(empty, world, camera, strength)
+    paint_shadows(empty, shadows, camera, strength)
     image = cv2.merge(list(np.rint(empty).astype(np.uint8)))
     sky = image[np.isinf(ground[:, 0])]
-    painting = paint_things(image, world, camera, ground)
-    depth = _rims(painting.depth, image, sky)
-    image = light_up(image, painting.owner, depth, world, camera, generator, noise)
     things = world.things
+    painting = paint_things(image, things, placed, ground)
+    depth = _rims(painting.depth, image, sky)
+    image = light_up(image, painting.owner, depth, lamps, world, camera, generator, noise)
     share = painting.seen / np.maximum(painting.whole, 1)
     labelled = things.kind < len(CLASSES)
     rows = np.flatnonzero(labelled & (painting.seen >= SMALLEST) & (share >= 1 - HIDDEN))
@@ -207,14 +269,13 @@ def draw_scenes(
     """
     if count < 0:
         raise ValueError(f"count is a number of scenes, 0 or more, got {count}")
-    frames, worlds = [], []
-    for number in range(count):
-        generator = np.random.default_rng((seed, number))
+    generators = [np.random.default_rng((seed, number)) for number in range(count)]
+    worlds, cameras = [], []
+    for generator in generators:
         world, lateral = random_world(generator, weather=weather, light=light)
-        camera = random_camera(generator, size, lateral)
-        frames.append(render(world, camera, generator=generator))
+        cameras.append(random_camera(generator, size, lateral))
         worlds.append(world)
-    return _collect(frames, worlds, (size, size))
+    return _collect(render_all(worlds, cameras, generators), worlds, (size, size))
 
 
 def draw_sequence(
@@ -249,11 +310,10 @@ def draw_sequence(
     camera = random_camera(generator, size, lateral)
     moving = world.things.speed[world.things.heading > 0]
     speed = float(np.median(moving[moving > 3])) if (moving > 3).any() else 10.0
-    frames = []
-    for number in range(count):
-        seconds = number / rate
-        here = replace(camera, along=camera.along + speed * seconds)
-        frames.append(render(world.moved(seconds), here, generator=generator))
+    seconds = [number / rate for number in range(count)]
+    worlds = [world.moved(after) for after in seconds]
+    cameras = [replace(camera, along=camera.along + speed * after) for after in seconds]
+    frames = render_all(worlds, cameras, [generator] * count)
     return _collect(frames, [world] * count, (size, size))
 
 

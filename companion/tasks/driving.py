@@ -7,17 +7,27 @@
 truth, and `blind` as if the road were empty. What follows from it is always the same planner.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from companion.data.scene_world import Kind
-from companion.data.scenes import render
+from companion.data.scenes import render_all
 from companion.tasks.driving_planner import CAREFUL, Planner, Rules
 from companion.tasks.driving_simulation import STEP, Perception, Simulation
 
-__all__ = ["Drives", "Perception", "Planner", "Rules", "Simulation", "blind", "drive", "look"]
+__all__ = [
+    "Drives",
+    "Perception",
+    "Planner",
+    "Rules",
+    "Simulation",
+    "blind",
+    "drive",
+    "look",
+    "look_all",
+]
 
 BASELINE = 2
 """Steps between the two pictures that eyes are given, where the episode is that old."""
@@ -94,7 +104,8 @@ def drive(
         truth = simulation.truth()
         seen = truth
         if needs_pictures:
-            now = {row: look(simulation, row, generator) for row in going.tolist()}
+            cars = going.tolist()
+            now = dict(zip(cars, look_all(simulation, cars, generator), strict=True))
             past = history[0] if history else now
             pairs = [np.stack([past[row], picture]) for row, picture in now.items()]
             history = [*history, now][-BASELINE:]
@@ -136,8 +147,24 @@ def look(
     height: int = 40,
 ) -> np.ndarray:
     """Picture of one car's camera, (height, width, 3) uint8."""
-    camera = simulation.camera(row, width, height)
-    return render(simulation.world(row), camera, generator=generator).image
+    return look_all(simulation, [row], generator, width=width, height=height)[0]
+
+
+def look_all(
+    simulation: Simulation,
+    rows: Sequence[int],
+    generator: np.random.Generator,
+    *,
+    width: int = 96,
+    height: int = 40,
+) -> list[np.ndarray]:
+    """Pictures of some cars' cameras at once, each (height, width, 3) uint8."""
+    frames = render_all(
+        [simulation.world(row) for row in rows],
+        [simulation.camera(row, width, height) for row in rows],
+        [generator] * len(rows),
+    )
+    return [frame.image for frame in frames]
 
 
 def _rows(seen: Perception, rows: np.ndarray) -> Perception:

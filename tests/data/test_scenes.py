@@ -7,7 +7,7 @@ import torch
 from companion.data.scene_camera import Camera
 from companion.data.scene_sampling import random_camera, random_world
 from companion.data.scene_world import CLASSES, Kind, Road, Things, World
-from companion.data.scenes import draw_scenes, draw_sequence, render
+from companion.data.scenes import Frame, draw_scenes, draw_sequence, render, render_all
 
 CAMERA = Camera(128, 128, lateral=1.75)
 
@@ -184,7 +184,38 @@ def test_any_shape_of_picture_can_be_drawn(weather, light):
         assert frame.depth.shape == (height, width)
 
 
+def test_pictures_drawn_together_are_those_drawn_one_by_one():
+    worlds, cameras = [], []
+    for number in range(40):  # more than are placed at once
+        generator = np.random.default_rng(number)
+        world, lateral = random_world(generator)
+        if number % 5 == 0:
+            world = replace(world, things=world.things.take([]))
+        worlds.append(world)
+        cameras.append(Camera(48 + 16 * (number % 3), 40 + 24 * (number % 2), lateral=lateral))
+    together = render_all(worlds, cameras, [np.random.default_rng(n) for n in range(40)])
+    assert sum(len(frame.boxes) for frame in together) > 40
+    for number, (world, camera, frame) in enumerate(zip(worlds, cameras, together, strict=True)):
+        alone = render(world, camera, generator=np.random.default_rng(number))
+        for name in Frame.__dataclass_fields__:
+            np.testing.assert_array_equal(getattr(frame, name), getattr(alone, name), name)
+    assert render_all([], [], []) == []
+
+
+def test_one_generator_serves_several_pictures_in_turn():
+    world = one(along=12.0)
+    world = replace(world, weather="rain")
+    shared = np.random.default_rng(7)
+    together = render_all([world] * 3, [CAMERA] * 3, [shared] * 3)
+    again = np.random.default_rng(7)
+    for frame in together:
+        np.testing.assert_array_equal(frame.image, render(world, CAMERA, generator=again).image)
+    assert not np.array_equal(together[0].image, together[1].image)
+
+
 def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="got 2 worlds, 1 cameras and 2 generators"):
+        render_all([one()] * 2, [CAMERA], [np.random.default_rng(0)] * 2)
     with pytest.raises(ValueError, match="weather is one of"):
         draw_scenes(1, weather="snow")
     with pytest.raises(ValueError, match="at least 16 x 16"):

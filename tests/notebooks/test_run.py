@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -172,6 +173,23 @@ def test_the_readers_own_settings_are_left_out(tmp_path, monkeypatch):
     assert output.data["text/plain"].startswith("(False, ")
     assert "inline" in output.data["text/plain"]
     assert os.environ["MPLBACKEND"] == "agg"
+
+
+ENDING = """
+import atexit, tempfile
+from pathlib import Path
+kept = tempfile.TemporaryDirectory(prefix="mine-", dir=".")
+atexit.register(Path("done").write_text, "yes")
+"""
+
+
+def test_a_kernel_ends_after_what_is_to_be_done_at_the_end(tmp_path):
+    cells = [new_code_cell("dir()"), new_code_cell(ENDING)]
+    fresh = execute(new_notebook(cells=cells), tmp_path)
+    names = fresh.cells[0].outputs[0].data["text/plain"]
+    assert not re.search("'(atexit|gc|os)'", names)  # a page that forgets an import must fail
+    assert (tmp_path / "done").read_text() == "yes"
+    assert [path.name for path in tmp_path.iterdir()] == ["done"]
 
 
 def test_a_kernel_runs_in_the_notebooks_folder(tmp_path):
