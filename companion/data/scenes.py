@@ -1,7 +1,7 @@
 """Road scenes drawn from places in metres: pictures with boxes, masks and depth, always the same.
 
-`render` draws one state of a `World` through a pinhole `Camera`. Everything else is built on it:
-`draw_scenes` gives stills to train a detector with, `draw_sequence` a video with identities.
+`render` draws one state of a `World` through a pinhole `Camera`, `render_all` several at once, on
+which everything else is built: `draw_scenes` gives stills to train a detector with, `draw_sequence` a video with identities.
 Nothing here is photographed; what a network learns from these pictures holds for them alone.
 """
 
@@ -47,7 +47,7 @@ HIDDEN = 0.75
 """A thing of which a larger share is hidden gets no box."""
 
 _TOGETHER = 32
-"""Pictures whose things are placed at once; more would leave the processor's cache."""
+"""Pictures whose things are placed at once; more need more memory."""
 
 _SHADOW = {"clear": 0.5, "cloudy": 0.36, "rain": 0.28, "fog": 0.22}
 
