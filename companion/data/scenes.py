@@ -1,7 +1,8 @@
 """Road scenes drawn from places in metres: pictures with boxes, masks and depth, always the same.
 
-`render` draws one state of a `World` through a pinhole `Camera`, `render_all` several at once, on
-which everything else is built: `draw_scenes` gives stills to train a detector with, `draw_sequence` a video with identities.
+`render` draws one state of a `World` through a pinhole `Camera`, `render_all` several at once.
+Everything else is built on that: `draw_scenes` gives stills to train a detector with,
+`draw_sequence` a video with identities.
 Nothing here is photographed; what a network learns from these pictures holds for them alone.
 """
 
