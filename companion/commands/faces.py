@@ -98,8 +98,8 @@ def _detector(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=("cascade", "hog", "cnn"),
         default="cascade",
-        help="hog is fast and sees frontal faces; cnn finds turned ones, too, some twenty times "
-        "slower on a CPU; cascade (the default) asks cnn where hog finds none",
+        help="hog is fast and sees frontal faces; cnn finds turned ones, too, and takes some three "
+        "times as long on two cores; cascade (the default) asks cnn where hog finds none",
     )
     parser.add_argument(
         "--upsample", type=int, default=0, help="double the picture so often, for small faces"

@@ -5,20 +5,19 @@ weights are read from dlib's own file: batches, all cores, or an accelerator. Th
 dlib's to 1e-5.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+
+from companion.models.dlib_file import DlibFile
 
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 """Channels, residual blocks, and whether the first of them halves the picture."""
 
 _MEAN = (122.782, 117.001, 104.298)
-_MAGIC = b"loss_metric_"
 
 
 class Block(nn.Module):
@@ -71,67 +70,47 @@ class FaceEmbedding(nn.Module):
         return self.head(self.blocks(x).mean((2, 3)))
 
 
-def read_dlib(path: Path) -> FaceEmbedding:
+def read_embedding(path: Path) -> FaceEmbedding:
     """Build the network from `dlib_face_recognition_resnet_model_v1.dat`.
 
-    In that file every layer begins with its name, and its numbers follow: a convolution's weights
-    and bias; an affine layer's factors and offsets, which stand where batch normalisation stood in
-    training and are multiplied into the convolution before them; the last, linear layer.
+    Three kinds of layers have numbers there: convolutions, with weights and bias; affine layers,
+    whose factors and offsets stand where batch normalisation stood in training and are multiplied
+    into the convolution before them; the last, linear layer.
 
     Raises:
         ValueError: the file does not hold this network.
     """
-    content = path.read_bytes()
-    if _MAGIC not in content[:32]:
-        raise ValueError(f"{path}: is not dlib's face embedding")
-    layers = _parameters(content, path)
+    file = DlibFile(path, "loss_metric_", "dlib's face embedding")
+    layers = _parameters(file)
     network = FaceEmbedding()
     with torch.no_grad():
         for conv in (module for module in network.modules() if isinstance(module, nn.Conv2d)):
-            kernel = _take(layers, "con", conv.weight.numel() + conv.out_channels, path)
-            affine = _take(layers, "affine", 2 * conv.out_channels, path)
+            kernel = _take(layers, "con_4", conv.weight.numel() + conv.out_channels, file)
+            affine = _take(layers, "affine_", 2 * conv.out_channels, file)
             factor, offset = affine.view(2, -1)
             weight, bias = kernel.split([conv.weight.numel(), conv.out_channels])
             conv.weight.copy_(weight.view_as(conv.weight) * factor.view(-1, 1, 1, 1))
             conv.get_parameter("bias").copy_(bias * factor + offset)
-        head = _take(layers, "fc", network.head.weight.numel(), path)
+        head = _take(layers, "fc_2", network.head.weight.numel(), file)
         network.head.weight.copy_(head.view(network.head.in_features, -1).T)
     return network.eval().requires_grad_(requires_grad=False)
 
 
-def _parameters(content: bytes, path: Path) -> Iterator[tuple[str, torch.Tensor]]:
+def _parameters(file: DlibFile) -> Iterator[tuple[str, torch.Tensor]]:
     """The layers that have parameters, in the order of computation."""
-    for found in re.finditer(rb"(con|affine|fc)_\d?", content):
-        position = found.end()
-        for _ in range(2 if found[1] == b"fc" else 0):  # first its outputs and inputs
-            _, position = _integer(content, position, path)
-        numbers = []
-        for _ in range(5):  # a version, then the tensor's four dimensions
-            number, position = _integer(content, position, path)
-            numbers.append(number)
-        count = int(np.prod(numbers[1:]))
-        if numbers[0] != 2 or not 0 < 4 * count <= len(content) - position:
-            raise ValueError(f"{path}: is damaged, or no face embedding")
-        values = np.frombuffer(content, "<f4", count, position).astype(np.float32)
-        yield found[1].decode(), torch.from_numpy(values)
-
-
-def _integer(content: bytes, position: int, path: Path) -> tuple[int, int]:
-    """An integer as dlib writes it: how many bytes, then these, the lowest first."""
-    length = content[position] if position < len(content) else 0
-    if not 1 <= length <= 8:
-        raise ValueError(f"{path}: is damaged, or no face embedding")
-    end = position + 1 + length
-    return int.from_bytes(content[position + 1 : end], "little"), end
+    for name in file.layers("con_4", "affine_", "fc_2"):
+        for _ in range(2 if name == "fc_2" else 0):  # first its outputs and inputs
+            file.integer()
+        yield name, file.tensor()
 
 
 def _take(
-    layers: Iterator[tuple[str, torch.Tensor]], kind: str, count: int, path: Path
+    layers: Iterator[tuple[str, torch.Tensor]], kind: str, count: int, file: DlibFile
 ) -> torch.Tensor:
     found, values = next(layers, ("nothing", torch.empty(0)))
     if found != kind or len(values) != count:
         raise ValueError(
-            f"{path}: expected {count} numbers of a layer {kind!r}, "
+            f"{file.path}: expected {count} numbers of a layer {kind!r}, "
             f"found {len(values)} of {found!r}"
         )
     return values

@@ -15,7 +15,9 @@ import torch
 
 from companion.data import carriers
 from companion.device import pick_device
-from companion.models.face_embedding import FaceEmbedding, read_dlib
+from companion.models.face_detector import FaceDetector, read_detector
+from companion.models.face_embedding import FaceEmbedding, read_embedding
+from companion.tasks import face_pyramid
 
 FILES = {
     "cnn": "mmod_human_face_detector.dat",
@@ -29,7 +31,7 @@ FILES = {
 class _Guarded:
     """A model that loads when it is first called, and serves one caller at a time.
 
-    dlib promises no thread safety: its networks keep the activations of the call in progress.
+    dlib promises no thread safety. Networks of PyTorch are only handed out here: they serve many.
     """
 
     def __init__(self, load: Callable[[], Any]) -> None:
@@ -52,8 +54,8 @@ class FaceModels:
 
     Args:
         folder: where the `.dat` files lie; by default the installed set `dlib-models`.
-        device: where the embedding is computed, in the words of `companion.device.pick_device`;
-            dlib's detectors and landmarks stay on the CPU.
+        device: where the CNN detector and the embedding are computed, in the words of
+            `companion.device.pick_device`; dlib's HOG detector and landmarks stay on the CPU.
     """
 
     def __init__(
@@ -62,8 +64,8 @@ class FaceModels:
         self._folder = None if folder is None else Path(folder)
         self.device = pick_device(device)
         self._hog = _Guarded(dlib.get_frontal_face_detector)
-        self._cnn = _Guarded(partial(self._read, dlib.cnn_face_detection_model_v1, "cnn"))
-        self._embedding = _Guarded(self._read_embedding)
+        self._cnn = _Guarded(partial(self._read_network, read_detector, "cnn"))
+        self._embedding = _Guarded(partial(self._read_network, read_embedding, "embedding"))
         self._predictors = {
             points: _Guarded(partial(self._read, dlib.shape_predictor, f"points {points}"))
             for points in (5, 68)
@@ -76,9 +78,11 @@ class FaceModels:
 
     def cnn(self, image: np.ndarray, upsample: int) -> tuple[np.ndarray, np.ndarray]:
         """Boxes (N, 4) float64 and scores (N,) float64 of the CNN detector."""
-        found = self._cnn(lambda model: model(image, upsample))
-        scores = np.array([face.confidence for face in found], np.float64)
-        return _boxes([face.rect for face in found]), scores
+        return face_pyramid.search(self.detector(), image, upsample)
+
+    def detector(self) -> FaceDetector:
+        """The CNN detector's network, on its device."""
+        return self._cnn(lambda network: network)
 
     def landmarks(self, image: np.ndarray, boxes: np.ndarray, points: int) -> np.ndarray:
         """One pass of the regression trees: boxes (N, 4) to (N, points, 2) float64."""
@@ -93,8 +97,8 @@ class FaceModels:
         """The embedding network, on its device."""
         return self._embedding(lambda network: network)
 
-    def _read_embedding(self) -> FaceEmbedding:
-        return self._read(lambda file: read_dlib(Path(file)), "embedding").to(
+    def _read_network(self, read: Callable[[Path], torch.nn.Module], name: str) -> torch.nn.Module:
+        return self._read(lambda file: read(Path(file)), name).to(
             self.device, memory_format=torch.channels_last
         )
 

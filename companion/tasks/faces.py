@@ -65,8 +65,8 @@ def detect(
 
     `"hog"` slides a linear filter over histograms of oriented gradients (Dalal and Triggs, 2005):
     fast, frontal faces only. `"cnn"` is a small convolutional network trained with the max-margin
-    loss (King, 2015, arXiv:1502.00046): on a CPU some twenty times slower, but it finds turned and
-    dark faces too.
+    loss (King, 2015, arXiv:1502.00046): it finds turned and dark faces, too, and takes some three
+    times as long on two cores; `companion.models.face_detector` computes it, on the models' device.
     `"cascade"` asks HOG first, and the CNN only where HOG finds nothing. One face found by HOG
     is enough to end the search: a second, turned face in the same picture may be missed. Where
     every face counts, ask `"cnn"`.

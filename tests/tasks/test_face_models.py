@@ -11,7 +11,8 @@ import torch
 from skimage import data
 
 from companion.data import carriers
-from companion.models.face_embedding import read_dlib
+from companion.models.face_detector import read_detector
+from companion.models.face_embedding import read_embedding
 from companion.tasks import face_models, faces
 from companion.tasks.face_models import FaceModels
 
@@ -31,8 +32,13 @@ def test_the_network_computes_what_dlib_computes(models_folder):
 @pytest.mark.skipif(not torch.accelerator.is_available(), reason="needs an accelerator")
 def test_an_accelerator_computes_the_same(models_folder):
     chips = np.random.default_rng(0).integers(0, 256, (3, 150, 150, 3), dtype=np.uint8)
-    codes = faces.embed_chips(chips, models=FaceModels(device="auto"))
+    models = FaceModels(device="auto")
+    codes = faces.embed_chips(chips, models=models)
     np.testing.assert_allclose(codes, faces.embed_chips(chips), atol=1e-3)
+    found = faces.detect(data.astronaut(), method="cnn", upsample=1, models=models)
+    expected = faces.detect(data.astronaut(), method="cnn", upsample=1)
+    np.testing.assert_array_equal(found.boxes, expected.boxes)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-2)
 
 
 def test_batches_do_not_change_the_numbers(models_folder, monkeypatch):
@@ -44,16 +50,30 @@ def test_batches_do_not_change_the_numbers(models_folder, monkeypatch):
 
 def test_refuses_a_file_that_holds_another_model(models_folder, tmp_path):
     with pytest.raises(ValueError, match="is not dlib's face embedding"):
-        read_dlib(models_folder / face_models.FILES["cnn"])
+        read_embedding(models_folder / face_models.FILES["cnn"])
+    with pytest.raises(ValueError, match="is not dlib's face detector"):
+        read_detector(models_folder / FILE)
     content = (models_folder / FILE).read_bytes()
     cut = tmp_path / "cut.dat"
     cut.write_bytes(content[:5_000_000])
     with pytest.raises(ValueError, match=r"damaged|found 0 of 'nothing'"):
-        read_dlib(cut)
-    start = content.index(b"affine_")
-    cut.write_bytes(content[:start] + b"con_4__" + content[start + 7 :])
-    with pytest.raises(ValueError, match=r"damaged|expected 64 numbers of a layer 'affine'"):
-        read_dlib(cut)
+        read_embedding(cut)
+    start = content.index(b"\x07affine_")
+    cut.write_bytes(content[:start] + b"\x07another" + content[start + 8 :])
+    with pytest.raises(ValueError, match="expected 64 numbers of a layer 'affine_', found"):
+        read_embedding(cut)
+
+
+def test_refuses_a_damaged_detector_wherever_it_breaks(models_folder, tmp_path):
+    content = (models_folder / face_models.FILES["cnn"]).read_bytes()
+    cut = tmp_path / "cut.dat"
+    first, layer = content.index(b"\x05con_4"), content.index(b"\x07bn_con2")
+    longer = content[:first] + b"\x05con_4\x01\x02\x01\x02" + content[first + 10 :]  # 2 numbers
+    ends = [content[:end] for end in (100, first + 8, first + 3000, layer + 30, len(content) // 2)]
+    for damaged in (*ends, content[:layer] + b"\x05other__" + content[layer + 8 :], longer):
+        cut.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"cut\.dat: is damaged, or is not dlib's face det"):
+            read_detector(cut)
 
 
 def test_names_the_cure_for_missing_files(tmp_path, monkeypatch):
