@@ -96,7 +96,16 @@ def tile(photograph: torch.Tensor, plan: Layout) -> torch.Tensor:
 
     Returns:
         (1, 3, plan.height, plan.width) float32, on the device of the photograph.
+
+    Raises:
+        ValueError: the photograph has another size.
     """
+    left, top, right, bottom = plan.boxes[0].tolist()
+    if tuple(photograph.shape) != (3, bottom - top + 1, right - left + 1):
+        raise ValueError(
+            f"the plan is for a photograph (3, {bottom - top + 1}, {right - left + 1}), got "
+            f"{tuple(photograph.shape)}; make one with layout(height, width)"
+        )
     mean = torch.tensor(MEAN, device=photograph.device).view(3, 1, 1)
     level = ((photograph - mean) / RANGE)[None]
     picture = level.new_zeros(1, 3, plan.height, plan.width)
@@ -123,7 +132,7 @@ def search(
         (N,) float64, the surest first.
     """
     device = next(network.parameters()).device
-    photograph = torch.from_numpy(image).to(device).permute(2, 0, 1).float()
+    photograph = torch.tensor(image, device=device).permute(2, 0, 1).float()
     for _ in range(upsample):
         height, width = photograph.shape[1:]
         photograph = _resized(photograph[None], (2 * height + 1, 2 * width + 2))[0].floor()

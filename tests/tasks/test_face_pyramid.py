@@ -101,6 +101,21 @@ def test_the_picture_holds_the_photograph_and_smaller_ones_on_the_mean_colour(as
     assert (picture[0, :, -11:] == 0).all()
 
 
+def test_refuses_a_photograph_of_another_size():
+    plan = face_pyramid.layout(100, 120)
+    for shape in ((3, 120, 100), (100, 120, 3), (1, 3, 100, 120)):
+        with pytest.raises(ValueError, match=r"\(3, 100, 120\), got \(.*make one with layout"):
+            face_pyramid.tile(torch.zeros(shape), plan)
+
+
+def test_reads_pictures_that_must_not_be_changed(astronaut, recwarn):
+    locked = astronaut.copy()
+    locked.flags.writeable = False
+    found = faces.detect(locked, method="cnn")
+    np.testing.assert_array_equal(found.boxes, faces.detect(astronaut, method="cnn").boxes)
+    assert not recwarn.list
+
+
 def test_where_no_score_is_above_zero_there_is_no_face():
     network = FaceDetector().eval()
     for conv in (module for module in network if isinstance(module, torch.nn.Conv2d)):
