@@ -45,9 +45,9 @@ def sound_cells() -> list:
         new_code_cell("size = 11", metadata={"tags": ["parameters"]}),
         new_markdown_cell("The next cell prints a table and a claim."),
         new_code_cell(TABLE),
-        new_markdown_cell("## The curve\n\nThe curve is drawn next."),
+        new_markdown_cell("## The curve\n\nThe curve is drawn next, {numref}`sound-curve`."),
         new_code_cell(CURVE, metadata={"mystnb": figure("curve")}),
-        new_markdown_cell("Noise differs each time it is drawn."),
+        new_markdown_cell("Noise ({numref}`sound-noise`) differs each time it is drawn."),
         new_code_cell(NOISE, metadata={"tags": ["picture-varies"], "mystnb": figure("noise")}),
     ]
 

@@ -69,6 +69,16 @@ def a_solution_of_nothing(nb):
     nb.cells[PROSE].source += SOLUTION
 
 
+@fault("draws the figure sound-other, which no text points to; write {numref}`sound-other`")
+def a_figure_of_which_no_text_speaks(nb):
+    nb.cells[CURVE].metadata["mystnb"]["figure"]["name"] = "sound-other"
+
+
+@fault("draws the figure sound-curve, which no text points to")
+def a_figure_with_a_longer_name_is_another(nb):
+    nb.cells[CURVE - 1].source = "The curve is {numref}`sound-curve-2`."
+
+
 @pytest.mark.parametrize("name", list(fault))
 def test_a_planted_fault_is_caught(name, problems_of):
     fault.caught(name, problems_of)
@@ -89,6 +99,13 @@ def test_every_check_catches_a_planted_fault_on_its_own(problems_of, monkeypatch
 def test_what_is_there_is_no_problem(prose, problems_of):
     def changed(nb):
         nb.cells[PROSE].source = prose
+
+    assert problems_of(changed) == []
+
+
+def test_a_figure_may_be_pointed_to_under_another_title(problems_of):
+    def changed(nb):
+        nb.cells[CURVE - 1].source = "See {numref}`figure %s <sound-curve>`."
 
     assert problems_of(changed) == []
 

@@ -1,5 +1,7 @@
 """What a page points to must be there: words of the glossary, sources, solutions of exercises.
 
+And what is there must be pointed to: every figure from the text that speaks of it.
+
 The build says so, too; these checks say it when a notebook is run.
 """
 
@@ -64,6 +66,19 @@ def exercises(page: Page) -> Iterator[str]:
             yield f"the solution to {label} is not folded; give it the line :class: dropdown"
 
 
+def figures(page: Page) -> Iterator[str]:
+    """Yield a problem for a figure that the text does not point to by its name."""
+    prose = "\n\n".join(cell.source for cell in page.prose_cells())
+    named = set(re.findall(r"\{numref\}`(?:[^`<]*<)?([^`>]+)>?`", prose))
+    for place, cell in page.code():
+        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+        if name and name not in named:
+            yield (
+                f"{place} draws the figure {name}, which no text points to; "
+                f"write {{numref}}`{name}` where it is spoken of"
+            )
+
+
 def repeated_names(paths: Iterable[Path]) -> list[str]:
     """One line for each figure whose name another figure of these notebooks bears.
 
@@ -102,4 +117,4 @@ def _sources() -> frozenset[str]:
     return frozenset(re.findall(r"^@\w+\{\s*([^,\s]+)\s*,", text, flags=re.MULTILINE))
 
 
-CHECKS = (terms, sources, exercises)
+CHECKS = (terms, sources, exercises, figures)
