@@ -57,7 +57,7 @@ def layout(height: int, width: int) -> Layout:
     Example:
         >>> plan = layout(240, 200)
         >>> plan.height, plan.width, len(plan.boxes)
-        (770, 222, 21)
+        (921, 222, 20)
     """
     sizes = [(height, width)]
     while True:
