@@ -1,6 +1,6 @@
 """The pyramid in one picture: laid out as dlib does it, and the same faces found."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import dlib
 import numpy as np
@@ -127,15 +127,8 @@ def test_where_no_score_is_above_zero_there_is_no_face():
 
 
 def test_threads_share_the_network(astronaut):
-    expected, results = faces.detect(astronaut, method="cnn"), []
-    threads = [
-        threading.Thread(target=lambda: results.append(faces.detect(astronaut, method="cnn")))
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == 4
+    expected = faces.detect(astronaut, method="cnn")
+    with ThreadPoolExecutor(4) as pool:
+        results = pool.map(lambda _: faces.detect(astronaut, method="cnn"), range(4))
     for found in results:
         np.testing.assert_array_equal(found.boxes, expected.boxes)
