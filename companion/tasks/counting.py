@@ -138,6 +138,11 @@ def agreement(
 
 
 def _crossing(way: Path, name: str, start: np.ndarray, end: np.ndarray) -> Crossing | None:
+    # Computed from the same end whichever comes first: rounding then decides alike, both ways, on
+    # what touches an end of the line or lies on it.
+    turned = tuple(end) < tuple(start)
+    if turned:
+        start, end = end, start
     along = end - start
     length = float(np.hypot(*along))
     normal = np.array([-along[1], along[0]]) / length  # to the right hand
@@ -149,10 +154,11 @@ def _crossing(way: Path, name: str, start: np.ndarray, end: np.ndarray) -> Cross
     position = (points - start) @ along / length
     on_line = (position >= 0) & (position <= length)
     steps, position = steps[on_line], position[on_line]
-    forward = right[steps + 1]
+    forward = right[steps + 1] != turned
     net = int(forward.sum()) - int((~forward).sum())
     if net == 0:
         return None
     last = np.flatnonzero(forward == (net > 0))[-1]
     picture = int(way.pictures[steps[last] + 1])
-    return Crossing(name, way.identity, picture, float(position[last]), net > 0)
+    place = float(length - position[last] if turned else position[last])
+    return Crossing(name, way.identity, picture, place, net > 0)

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -138,16 +138,20 @@ def test_no_two_tracks_of_a_picture_have_one_number(sequence):
 point = st.tuples(st.integers(0, 50), st.integers(0, 50)).map(np.array)
 
 
-@given(point, point, st.lists(point, min_size=2, max_size=9))
-def test_a_line_turned_round_counts_the_other_way(start, end, points):
+@given(point, point, st.lists(point, min_size=2, max_size=9), st.sampled_from([0, 0.37]))
+@example(np.array([0, 2]), np.array([24, 1]), [(23, 0), (24, 1)], 0.37)  # passes the very end
+def test_a_line_turned_round_counts_the_other_way(start, end, points, shift):
     if (start == end).all():
         return
-    steps = np.array(points) + 0.37  # on no line by accident
+    steps = np.array(points) + shift
     way = Path(1, np.arange(len(steps)), steps, np.ones((len(steps), 2)))
     there = crossings([way], {"line": [start, end]})
     back = crossings([way], {"line": [end, start]})
     assert [each.picture for each in there] == [each.picture for each in back]
     assert [each.forward for each in there] == [not each.forward for each in back]
+    length = np.hypot(*(end - start))
+    for one, other in zip(there, back, strict=True):
+        assert np.isclose(one.along + other.along, length)
 
 
 @given(pictures(), boxes(), st.sampled_from(["cover", "blur", "pixelate"]))
