@@ -94,9 +94,9 @@ def test_suppression_keeps_the_surest_and_nothing_that_overlaps_it(found, limit)
         ours, all_of_it = kept.of(label), found.of(label)
         assert ours.probs.max() == all_of_it.probs.max()
         overlaps = box_iou(ours.boxes, ours.boxes).fill_diagonal_(0)
-        assert (overlaps <= limit).all()
+        assert (overlaps <= limit + 1e-6).all()  # at the limit itself, rounding decides
         lost = box_iou(all_of_it.boxes, ours.boxes).amax(dim=1)
-        assert ((lost > limit) | torch.isin(all_of_it.probs, ours.probs)).all()
+        assert ((lost > limit - 1e-6) | torch.isin(all_of_it.probs, ours.probs)).all()
 
 
 @given(detections(), st.randoms(use_true_random=False))
