@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+MEAN, RANGE = (122.782, 117.001, 104.298), 256.0
+"""What the networks want taken from red, green and blue, and the rest divided by."""
+
 
 class DlibFile:
     """One file, and the place in it that is read next.

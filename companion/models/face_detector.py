@@ -2,7 +2,7 @@
 
 dlib computes it without a matrix library on one core and keeps Python waiting meanwhile. Here the
 same weights are read from dlib's own file: all cores, or an accelerator. The scores agree with
-dlib's to 1e-5. The network has no size of its own: it slides over a picture of any size, and
+dlib's to 1e-4. The network has no size of its own: it slides over a picture of any size, and
 `companion.tasks.face_pyramid` lays all sizes of a photograph into one such picture.
 """
 
@@ -30,14 +30,11 @@ WINDOW = 80
 STEP, FIRST = 8, 14
 """Score number i belongs to pixel `FIRST + STEP * i`: three convolutions halve, and pad nothing."""
 
-MEAN, RANGE = (122.782, 117.001, 104.298), 256.0
-"""What is taken from red, green and blue, and what the rest is divided by."""
-
-_EPSILON = 1e-4
+_EPSILON = 1e-4  # of the batch normalisations, as the file says
 
 
 class FaceDetector(nn.Sequential):
-    """A picture (N, 3, H, W), colours less `MEAN` over `RANGE`, to scores (N, 1, H', W').
+    """A picture (N, 3, H, W), colours less `dlib_file.MEAN` over `RANGE`, to scores (N, 1, H', W').
 
     A score above zero means that a face fills the window around its place.
     """

@@ -12,12 +12,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from companion.models.dlib_file import DlibFile
+from companion.models.dlib_file import MEAN, RANGE, DlibFile
 
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 """Channels, residual blocks, and whether the first of them halves the picture."""
-
-_MEAN = (122.782, 117.001, 104.298)
 
 
 class Block(nn.Module):
@@ -53,7 +51,7 @@ class FaceEmbedding(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(_MEAN).view(3, 1, 1))
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1))
         self.stem = nn.Conv2d(3, 32, 7, stride=2)
         blocks, inputs = [], 32
         for channels, count, halve in STAGES:
@@ -65,7 +63,7 @@ class FaceEmbedding(nn.Module):
 
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
         """(N, 3, 150, 150) float32 to (N, 128)."""
-        x = functional.relu(self.stem((faces - self.mean) / 256))  # (N, 32, 72, 72)
+        x = functional.relu(self.stem((faces - self.mean) / RANGE))  # (N, 32, 72, 72)
         x = functional.max_pool2d(x, 3, stride=2)  # (N, 32, 35, 35)
         return self.head(self.blocks(x).mean((2, 3)))
 

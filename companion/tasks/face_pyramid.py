@@ -1,8 +1,8 @@
 """A photograph at all sizes in one picture, as dlib lays it out, and the faces found in it.
 
-The detector knows faces of one size, so the photograph is shown to it at many. One pass over a
-picture that holds them all is faster than a pass for each size, above all on an accelerator. As the
-network sees a good deal of what surrounds a window, the sizes lie exactly where dlib puts them.
+The detector knows faces of one size, so the photograph is shown to it at many, all
+in one picture, so that one pass scores them. As the network sees a good deal of what surrounds a
+window, the sizes lie exactly where dlib puts them.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from companion.models.face_detector import FIRST, MEAN, RANGE, STEP, WINDOW, FaceDetector
+from companion.models.dlib_file import MEAN, RANGE
+from companion.models.face_detector import FIRST, STEP, WINDOW, FaceDetector
 
 RATIO = 5 / 6
 """Side of a level over that of the level before."""
