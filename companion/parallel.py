@@ -42,7 +42,7 @@ def parallel_map(
 
     Args:
         function: called with one element of each of `arguments`. It gives what can be pickled:
-            tensors, networks, arrays, numbers; no function of another function.
+            tensors, networks, arrays, numbers; no function that was defined inside of another.
         arguments: elements, equally many of each.
         workers: calls at a time; by default, one for each core that this process may use.
 
