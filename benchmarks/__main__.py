@@ -23,6 +23,7 @@ from benchmarks import (
     features,
     gallery,
     inspection,
+    parallel,
     scenes,
     segmentation,
     training,
@@ -96,8 +97,8 @@ def seconds(value: float) -> str:
 
 def main() -> int:
     parts = (
-        faces, gallery, features, segmentation, detection, inspection, training, augmentation,
-        scenes, city_video, attacks, compression, accelerator,
+        faces, gallery, features, segmentation, detection, inspection, training, parallel,
+        augmentation, scenes, city_video, attacks, compression, accelerator,
     )  # fmt: skip
     rows = [row for part in parts for row in part.rows()]
     text = report(rows)

@@ -9,7 +9,7 @@ import pickle
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -58,7 +58,40 @@ def parallel_map(
         >>> parallel_map(pow, [2, 3, 4], [5, 2, 0])
         [32, 9, 1]
     """
-    calls = list(zip(*arguments, strict=True))
+    return _results(function, list(zip(*arguments, strict=True)), workers)
+
+
+def parallel_dict(
+    function: Callable[..., Any], keys: Iterable[Hashable], *, workers: int | None = None
+) -> dict[Any, Any]:
+    """Call a function for each key, several calls at a time, as `parallel_map` does.
+
+    Args:
+        function: called with the key; with its elements, one argument each, where it is a tuple.
+        keys: each once, as of a dictionary or of `itertools.product`.
+        workers: as for `parallel_map`.
+
+    Returns:
+        The results by key, in the order of the keys.
+
+    Raises:
+        ValueError: a key comes twice, or `workers` is less than 1.
+        RuntimeError: as for `parallel_map`.
+        Exception: what a call raised; the others are ended.
+
+    Example:
+        >>> parallel_dict(pow, [(2, 5), (3, 2)])
+        {(2, 5): 32, (3, 2): 9}
+    """
+    keys = list(keys)
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"each key is given once, got {twice!r} {keys.count(twice)} times")
+    calls = [key if isinstance(key, tuple) else (key,) for key in keys]
+    return dict(zip(keys, _results(function, calls, workers), strict=True))
+
+
+def _results(function: Callable[..., Any], calls: list[tuple], workers: int | None) -> list[Any]:
     if workers is not None and workers < 1:
         raise ValueError(f"workers is at least 1, got {workers}")
     inside = multiprocessing.current_process().daemon

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from companion.data.tensors import TensorBatches
-from companion.parallel import parallel_map
+from companion.parallel import parallel_dict, parallel_map
 from companion.seeding import torch_generator
 from companion.training import fit
 
@@ -29,6 +29,18 @@ def test_results_come_in_the_order_of_the_arguments():
 
     assert parallel_map(call, slow_first, "abcd", workers=3) == list("abcd")
     assert parallel_map(call, [], []) == []
+
+
+def test_results_come_by_key_and_a_tuple_is_several_arguments():
+    assert parallel_dict(pow, [(2, 5), (3, 2)], workers=2) == {(2, 5): 32, (3, 2): 9}
+    lengths = parallel_dict(len, {"three": 1, "four": 2}, workers=2)
+    assert list(lengths.items()) == [("three", 5), ("four", 4)]
+    assert parallel_dict(pow, []) == {}
+
+
+def test_a_key_that_comes_twice_is_refused():
+    with pytest.raises(ValueError, match=r"once, got \(1, 2\) 2 times"):
+        parallel_dict(pow, [(1, 2), (2, 2), (1, 2)])
 
 
 def train(seed):
@@ -146,8 +158,9 @@ def test_a_call_that_fails_ends_the_others_and_says_why(kind, error, words):
 
 @pytest.mark.parametrize("workers", [0, -1])
 def test_no_worker_is_refused(workers):
-    with pytest.raises(ValueError, match=f"at least 1, got {workers}"):
-        parallel_map(abs, [1], workers=workers)
+    for call in (parallel_map, parallel_dict):
+        with pytest.raises(ValueError, match=f"at least 1, got {workers}"):
+            call(abs, [1], workers=workers)
 
 
 def test_arguments_of_different_number_are_refused():

@@ -62,6 +62,36 @@ class Drives:
     changes: np.ndarray
     trace: dict[str, np.ndarray]
 
+    @classmethod
+    def join(cls, parts: Sequence["Drives"]) -> "Drives":
+        """Join the episodes of several simulations, in their order.
+
+        Raises:
+            ValueError: there are none, or their episodes differ in length.
+
+        Example:
+            >>> parts = [drive(Simulation(2, seed=half), seconds=1) for half in range(2)]
+            >>> joined = Drives.join(parts)
+            >>> joined.distance.shape, joined.trace["speed"].shape
+            ((4,), (4, 4))
+        """
+        lengths = [len(part.trace["speed"]) for part in parts]
+        if len(set(lengths)) != 1:
+            raise ValueError(
+                f"episodes of one length are joined, got {lengths} steps; drive all for the same "
+                "number of seconds"
+            )
+        each = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in cls.__dataclass_fields__
+            if name != "trace"
+        }
+        trace = {
+            name: np.concatenate([part.trace[name] for part in parts], axis=1)
+            for name in parts[0].trace
+        }
+        return cls(**each, trace=trace)
+
 
 def drive(
     simulation: Simulation,

@@ -5,7 +5,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from companion.data.scene_world import Kind
-from companion.tasks.driving import Perception, Rules, Simulation, blind, drive, look
+from companion.tasks.driving import Drives, Perception, Rules, Simulation, blind, drive, look
 from companion.tasks.driving_env import DrivingEnv
 from companion.tasks.driving_planner import Planner
 from companion.tasks.driving_simulation import LENGTH, RANGE, STEP, WIDTH
@@ -85,6 +85,25 @@ def test_episodes_do_not_depend_on_each_other_and_the_seed_decides_all():
     same = np.arange(40) != 7
     np.testing.assert_array_equal(first.trace["speed"][:, same], changed.trace["speed"][:, same])
     assert not np.array_equal(first.trace["speed"][:, 7], changed.trace["speed"][:, 7])
+
+
+def test_joined_drives_are_those_of_their_parts_in_order():
+    parts = [drive(Simulation(count, seed=count), blind, seconds=2) for count in (3, 1)]
+    joined = Drives.join(parts)
+    for name in ("collided", "hit_person", "hard_braking", "jerk", "distance", "changes"):
+        whole = getattr(joined, name)
+        np.testing.assert_array_equal(whole[:3], getattr(parts[0], name))
+        np.testing.assert_array_equal(whole[3:], getattr(parts[1], name))
+    for name, whole in joined.trace.items():
+        np.testing.assert_array_equal(whole[:, :3], parts[0].trace[name])
+        np.testing.assert_array_equal(whole[:, 3:], parts[1].trace[name])
+
+
+def test_drives_of_different_length_or_none_are_not_joined():
+    parts = [drive(Simulation(1, seed=0), blind, seconds=seconds) for seconds in (1, 2)]
+    for given, steps in ((parts, r"\[4, 8\]"), ([], r"\[\]")):
+        with pytest.raises(ValueError, match=f"got {steps} steps; drive all"):
+            Drives.join(given)
 
 
 def alone(place=30.0, kind=Kind.CAR, speed=0.0):

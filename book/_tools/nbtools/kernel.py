@@ -20,13 +20,17 @@ import atexit, gc, os
 
 gc.set_threshold(100_000, 10, 10)
 atexit.register(os._exit, 0)
+c = get_config()
+c.InteractiveShellApp.exec_lines = ["__import__('atexit').register(__import__('gc').freeze)"]
 """
 """What a kernel does before its first cell, out of sight of the page's names.
 
 The libraries of a page are half a million objects. Python would go through them again and again
 while they are imported, looking for cycles, and take them apart one by one at the end: together
 some 4 s a page. It looks seldom instead, and stops at once after everything that asked to be done
-at the end (it is registered first, so it comes last).
+at the end (it is registered first, so it comes last). IPython looks for cycles once more at its
+end; by then there is nothing left to look at (the line is run after IPython has registered that, so
+it comes before).
 """
 
 
