@@ -1,4 +1,4 @@
-"""`companion.parallel_map` against other ways to do several trainings: the same networks result.
+"""`companion.parallel.parallel_map` against other ways to do several trainings, with one result.
 
 Seconds by the clock for all of them. joblib's processes live on from one round to the next and are
 started before the time is taken; ours are copied afresh in each round.
@@ -8,24 +8,11 @@ import torch
 from joblib import Parallel, delayed
 
 from benchmarks.measure import Row, turns
-from benchmarks.training import BATCH, EPOCHS, IMAGES, LABELS, LOSS, network
-from companion.data.tensors import TensorBatches
+from benchmarks.training import EPOCHS
+from benchmarks.training import ours as train
 from companion.parallel import parallel_map
-from companion.seeding import torch_generator
-from companion.training import fit
 
 SEEDS, ROUNDS = range(4), 7
-
-
-def train(seed: int) -> torch.nn.Module:
-    model, optimizer = network()
-    batches = TensorBatches(IMAGES, LABELS, batch_size=BATCH, shuffle=True)
-    generator = torch_generator(seed)
-    fit(
-        *(model, batches), loss=LOSS, optimizer=optimizer, epochs=EPOCHS, device="cpu",
-        generator=generator,
-    )  # fmt: skip
-    return model
 
 
 def ours() -> list[torch.nn.Module]:

@@ -17,6 +17,7 @@ from benchmarks.measure import Row, peer, turns
 from companion.data.digits import load_digits
 from companion.data.tensors import TensorBatches
 from companion.models import lenet
+from companion.seeding import torch_generator
 from companion.training import fit
 
 EPOCHS, BATCH, RATE, ROUNDS = 10, 64, 1e-3, 11
@@ -35,10 +36,13 @@ def loader() -> DataLoader:
     return DataLoader(TensorDataset(IMAGES, LABELS), batch_size=BATCH, shuffle=True)
 
 
-def ours() -> None:
+def ours(seed: int | None = None) -> nn.Module:
     model, optimizer = network()
     batches = TensorBatches(IMAGES, LABELS, batch_size=BATCH, shuffle=True)
-    fit(model, batches, loss=LOSS, optimizer=optimizer, epochs=EPOCHS, device="cpu")
+    order = None if seed is None else torch_generator(seed)
+    settings = {"loss": LOSS, "optimizer": optimizer, "epochs": EPOCHS, "generator": order}
+    fit(model, batches, device="cpu", **settings)
+    return model
 
 
 def bare_tensors() -> None:
